@@ -1,0 +1,34 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <redoubt/core/error.hpp>
+
+namespace redoubt::detail {
+
+/// The gradient of the summed loss [N] with respect to `point` [N, ...] alone: no parameter's `.grad` is touched.
+///
+/// Throws std::invalid_argument that says which link of point -> logits -> loss is not differentiable.
+[[nodiscard]] inline at::Tensor input_gradient(const char* who, const at::Tensor& loss, const at::Tensor& logits,
+                                               const at::Tensor& point) {
+  require(loss.dim() == 1 && loss.size(0) == point.size(0), who, ": the loss must be one number per sample [",
+          point.size(0), "], got shape ", loss.sizes());
+  require(logits.requires_grad(), who,
+          ": the model has no gradient with respect to its input (detached, run without grad mode, or optimised for "
+          "inference); use the original model, or an attack that needs no gradient");
+  require(loss.requires_grad(), who, ": the loss has no gradient with respect to the logits it was given");
+  const auto gradients = torch::autograd::grad({loss.sum()}, {point}, {}, {}, false, /*allow_unused=*/true);
+  require(gradients[0].defined(), who, ": the loss does not depend on the input");
+  return gradients[0];
+}
+
+/// Whether each sample is where the attacker wants it: at y where `targeted`, elsewhere otherwise. bool [N].
+///
+/// A sample with a NaN among its logits is not at any label.
+[[nodiscard]] inline at::Tensor is_fooled(const at::Tensor& logits, const at::Tensor& y, bool targeted) {
+  const at::Tensor at_label = logits.argmax(1).eq(y).logical_and_(logits.isnan().any(1).logical_not());
+  return targeted ? at_label : at_label.logical_not();
+}
+
+}  // namespace redoubt::detail

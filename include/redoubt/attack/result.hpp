@@ -1,0 +1,13 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace redoubt {
+
+/// What an attack found, and what it noticed on the way: `attack.run(model, x, y, rows)`.
+struct attack_result {
+  at::Tensor adversarial;    ///< like x: inside ball and box
+  at::Tensor zero_gradient;  ///< bool [N]: at some step the gradient was exactly zero, a sign of masked gradients
+};
+
+}  // namespace redoubt

@@ -1,0 +1,8 @@
+#pragma once
+
+namespace redoubt {
+
+/// Whose formula a detector follows where the Python library river and the paper differ; each detector says in what.
+enum class variant { river, paper };
+
+}  // namespace redoubt

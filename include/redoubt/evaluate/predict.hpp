@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
+
+#include <redoubt/model/classifier.hpp>
+
+namespace redoubt {
+
+/// How a batch was classified.
+struct verdict {
+  at::Tensor correct;  ///< bool [N]; a sample with a NaN among its logits is not correct
+  at::Tensor nan;      ///< bool [N]: the logits hold a NaN
+};
+
+/// Classifies x [N, ...] against y int64 [N], without gradients, in the mode that the model is in.
+[[nodiscard]] inline verdict judge(const classifier_view& model, const at::Tensor& x, const at::Tensor& y) {
+  const at::NoGradGuard no_gradient;
+  const at::Tensor logits = logits_of(model, x);
+  const at::Tensor nan = logits.isnan().any(1);
+  return {logits.argmax(1).eq(y).logical_and_(nan.logical_not()), nan};
+}
+
+/// The share of x [N, ...] that the model classifies as y, in [0, 1], in eval mode (modes are put back).
+///
+/// Goes through x in batches of `batch`. Throws std::invalid_argument for no samples.
+template <class Model>
+[[nodiscard]] double accuracy(Model&& model, const at::Tensor& x, const at::Tensor& y, std::int64_t batch = 256) {
+  require(x.size(0) > 0 && batch > 0, "accuracy: needs samples and a positive batch, got ", x.size(0), " and ", batch);
+  const eval_scope scope{model};
+  std::int64_t correct = 0;
+  for (std::int64_t i = 0; i < x.size(0); i += batch) {
+    const std::int64_t count = std::min(batch, x.size(0) - i);
+    correct += judge([&](const at::Tensor& part) { return model(part); }, x.narrow(0, i, count), y.narrow(0, i, count))
+                   .correct.sum()
+                   .template item<std::int64_t>();
+  }
+  return static_cast<double>(correct) / static_cast<double>(x.size(0));
+}
+
+}  // namespace redoubt

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <redoubt/core/error.hpp>
+#include <redoubt/loss/margin.hpp>
+
+namespace redoubt {
+
+/// The difference of logits ratio: (max_{j != y} z_j - z_y) / (z_(1) - z_(3)), z_(k) the k-th largest logit.
+///
+/// logits z [N, C >= 3], y int64 [N] -> [N]. Unchanged by a shift or a positive scaling of the logits, so that a model
+/// cannot hide behind confident logits. Throws std::invalid_argument for fewer than three classes.
+/// Source: Croce & Hein 2020 (arXiv:2003.01690), eq. 6.
+struct dlr {
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& logits, const at::Tensor& y) const {
+    require(logits.size(1) >= 3, "dlr: needs at least 3 classes, the model has ", logits.size(1), "; use margin");
+    const at::Tensor top = std::get<0>(logits.topk(3, 1));
+    const at::Tensor spread = top.select(1, 0).sub(top.select(1, 2));
+    // Where three logits tie the ratio is 0/0: an absolute 1e-12 keeps it 0 and is below any float32 spread that counts.
+    return margin{}(logits, y).div(spread.add(1e-12));
+  }
+};
+
+}  // namespace redoubt

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <memory>
+#include <redoubt/core/error.hpp>
+#include <redoubt/model/classifier.hpp>
+#include <utility>
+#include <vector>
+
+namespace redoubt {
+
+/// A torch::nn model with a `forward(Tensor) -> Tensor`, as a classifier that attacks and trainers understand.
+///
+/// Shares the module; copies refer to the same one. From a holder: `nn_model{net.ptr()}`.
+template <class Module>
+class nn_model {
+ public:
+  explicit nn_model(std::shared_ptr<Module> module) : module_{std::move(module)} {
+    require(module_ != nullptr, "nn_model: the module is a null pointer");
+  }
+
+  at::Tensor operator()(const at::Tensor& x) const { return module_->forward(x); }
+
+  [[nodiscard]] std::vector<at::Tensor> parameters() const { return module_->parameters(); }
+  [[nodiscard]] std::vector<at::Tensor> buffers() const { return module_->buffers(); }
+
+  /// Each submodule's train/eval flag, in the order of torch::nn::Module::modules.
+  [[nodiscard]] std::vector<bool> modes() const {
+    std::vector<bool> flags;
+    for (const auto& part : module_->modules()) {
+      flags.push_back(part->is_training());
+    }
+    return flags;
+  }
+
+  /// Puts back what `modes` read, submodule by submodule: one frozen by its owner stays frozen.
+  void set_modes(const std::vector<bool>& flags) const {
+    const auto parts = module_->modules();
+    require(flags.size() == parts.size(), "nn_model: ", flags.size(), " modes for ", parts.size(), " submodules");
+    // From the leaves up, as train() sets a submodule's children too.
+    for (std::size_t i = parts.size(); i-- > 0;) {
+      set_one_mode(*parts[i], flags[i]);
+    }
+  }
+
+  void train(bool on = true) const { module_->train(on); }
+
+  [[nodiscard]] Module& module() const { return *module_; }
+
+ private:
+  // Module::train is recursive and the flag is private: children are put back after their parent.
+  static void set_one_mode(torch::nn::Module& part, bool on) {
+    std::vector<bool> below;
+    const auto descendants = part.modules(/*include_self=*/false);
+    for (const auto& child : descendants) {
+      below.push_back(child->is_training());
+    }
+    if (part.is_training() != on) {
+      part.train(on);
+      for (std::size_t i = 0; i < descendants.size(); ++i) {
+        if (descendants[i]->is_training() != below[i]) {
+          set_one_mode(*descendants[i], below[i]);
+        }
+      }
+    }
+  }
+
+  std::shared_ptr<Module> module_;
+};
+
+template <class Module>
+nn_model(std::shared_ptr<Module>) -> nn_model<Module>;
+
+}  // namespace redoubt

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <c10/util/Exception.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/passes/fold_conv_bn.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <redoubt/core/error.hpp>
+#include <redoubt/model/classifier.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace redoubt {
+
+/// A TorchScript model: the file format that carries a model with its gradients between Python and C++.
+///
+/// Copies refer to the same module; `clone` makes another. A method `features(x) -> [N, F]` of the module, its
+/// penultimate layer, is used by detectors where there is one.
+class script_model {
+ public:
+  explicit script_model(torch::jit::Module module) : module_{std::move(module)} {
+    require(module_.find_method("forward").has_value(), "script_model: the module has no method forward");
+  }
+
+  /// Reads a TorchScript file onto `device`.
+  ///
+  /// Throws std::runtime_error, naming the file, when it is missing, cut short, or not TorchScript.
+  [[nodiscard]] static script_model load(const std::string& path, at::Device device = at::kCPU) {
+    if (!std::filesystem::is_regular_file(path)) {
+      fail("cannot read the model ", path, ": no such file");
+    }
+    try {
+      return script_model{torch::jit::load(path, device)};
+    } catch (const c10::Error& error) {
+      fail("cannot read the model ", path, ": not a whole TorchScript file (", first_line(error), ")");
+    }
+  }
+
+  /// Writes the module, whole or not at all: to a file beside `path`, then renamed.
+  ///
+  /// Throws std::runtime_error, naming the file, when it cannot be written.
+  void save(const std::string& path) const {
+    const std::string unfinished = path + ".unfinished";
+    try {
+      module_.save(unfinished);
+      std::filesystem::rename(unfinished, path);
+    } catch (const std::exception& error) {
+      std::remove(unfinished.c_str());
+      fail("cannot write the model ", path, ": ", reason(error));
+    }
+  }
+
+  at::Tensor operator()(const at::Tensor& x) const { return call("forward", x); }
+
+  /// The penultimate layer's output for x, where the module has a method `features`.
+  [[nodiscard]] std::optional<at::Tensor> features(const at::Tensor& x) const {
+    if (!module_.find_method("features")) {
+      return std::nullopt;
+    }
+    return call("features", x);
+  }
+
+  [[nodiscard]] std::vector<at::Tensor> parameters() const { return listed(module_.parameters()); }
+  [[nodiscard]] std::vector<at::Tensor> buffers() const { return listed(module_.buffers()); }
+
+  /// Each submodule's train/eval flag; a frozen module has none and stays as it is.
+  [[nodiscard]] std::vector<bool> modes() const {
+    std::vector<bool> flags;
+    for (const auto& part : module_.modules()) {
+      flags.push_back(part.hasattr("training") && part.is_training());
+    }
+    return flags;
+  }
+
+  void set_modes(const std::vector<bool>& flags) {
+    std::size_t i = 0;
+    for (auto part : module_.modules()) {
+      if (part.hasattr("training")) {
+        part.setattr("training", static_cast<bool>(flags.at(i)));
+      }
+      ++i;
+    }
+  }
+
+  void train(bool on = true) {
+    for (auto part : module_.modules()) {
+      if (part.hasattr("training")) {
+        part.setattr("training", on);
+      }
+    }
+  }
+
+  /// A model of its own: parameters and buffers are copied.
+  [[nodiscard]] script_model clone() const { return script_model{module_.deepcopy()}; }
+
+  /// A copy in eval mode whose BatchNorms are folded into the convolutions before them: the same function and gradients
+  /// to 1e-6, in fewer operations.
+  [[nodiscard]] script_model folded() const {
+    script_model copy = clone();
+    copy.train(false);
+    return script_model{torch::jit::FoldConvBatchNorm(copy.module_)};
+  }
+
+  void to(at::Device device) { module_.to(device); }
+
+  [[nodiscard]] const torch::jit::Module& module() const { return module_; }
+
+ private:
+  at::Tensor call(const char* method, const at::Tensor& x) const {
+    at::IValue output;
+    try {
+      output = module_.get_method(method)({x});
+    } catch (const c10::Error& error) {
+      fail("the model fails on an input of shape ", x.sizes(), ": ", first_line(error));
+    }
+    require(output.isTensor(), "model: ", method, " must return one tensor, got ", output.tagKind());
+    return output.toTensor();
+  }
+
+  template <class List>
+  static std::vector<at::Tensor> listed(const List& list) {
+    std::vector<at::Tensor> tensors;
+    for (const at::Tensor& tensor : list) {
+      tensors.push_back(tensor);
+    }
+    return tensors;
+  }
+
+  static std::string first_line(const std::exception& error) {
+    const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+    const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+    return text.substr(0, text.find('\n'));
+  }
+
+  static std::string reason(const std::exception& error) { return first_line(error); }
+
+  torch::jit::Module module_;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <ATen/Context.h>
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
+
+#include <mutex>
+#include <redoubt/model/classifier.hpp>
+#include <utility>
+#include <vector>
+
+namespace redoubt {
+
+/// Puts back, at the end of the scope, what running `model` may move: its buffers and the global random generators.
+///
+/// Buffers are BatchNorm's statistics, which a forward pass in train mode updates; the generators (the CPU's, and that
+/// of `device` where it is another) are what dropout draws from. Parameters and modes are not touched by attacks at all.
+/// Also after an exception. Cost: a copy of the buffers and of a generator's state (5 KB).
+template <class Model>
+class untouched {
+ public:
+  untouched(const Model& model, const at::Device& device) {
+    if constexpr (a_module<Model>) {
+      buffers_ = const_cast<Model&>(model).buffers();  // NOLINT(cppcoreguidelines-pro-type-const-cast): reads only
+      for (const at::Tensor& buffer : buffers_) {
+        buffer_copies_.push_back(buffer.detach().clone());
+      }
+    }
+    remember(at::globalContext().defaultGenerator(at::Device(at::kCPU)));
+    if (!device.is_cpu()) {
+      remember(at::globalContext().defaultGenerator(device));
+    }
+  }
+  untouched(const untouched&) = delete;
+  untouched& operator=(const untouched&) = delete;
+  ~untouched() {
+    const c10::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < buffers_.size(); ++i) {
+      buffers_[i].copy_(buffer_copies_[i]);
+    }
+    for (auto& [generator, state] : generators_) {
+      const std::scoped_lock lock{generator.mutex()};
+      generator.set_state(state);
+    }
+  }
+
+ private:
+  void remember(at::Generator generator) {
+    const std::scoped_lock lock{generator.mutex()};
+    at::Tensor state = generator.get_state();
+    generators_.emplace_back(std::move(generator), std::move(state));
+  }
+
+  std::vector<at::Tensor> buffers_;
+  std::vector<at::Tensor> buffer_copies_;
+  std::vector<std::pair<at::Generator, at::Tensor>> generators_;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <redoubt/core/extent.hpp>
+#include <redoubt/core/random.hpp>
+
+namespace redoubt {
+
+/// The ball {d : sqrt(sum_i d_i^2) <= radius} of perturbations, per sample.
+struct l2 {
+  extent radius;  ///< in units of the input
+
+  static constexpr const char* name = "l2";
+
+  /// sqrt(sum_i d_i^2) of each sample of d [N, ...]: [N].
+  [[nodiscard]] static at::Tensor length(const at::Tensor& d) { return d.flatten(1).norm(2, 1); }
+
+  /// The nearest point of the ball to each sample of d, in place: a sample outside is scaled onto the sphere.
+  at::Tensor& project_(at::Tensor& d) const {
+    const at::Tensor size = per_sample(length(d), d);
+    const at::Tensor bound = radius.broadcast_over(d);
+    // A comparison, not a guard added to the divisor: a sample inside is returned as it was, bit by bit.
+    return d.mul_(bound.div(size).masked_fill_(size.le(bound), 1));
+  }
+
+  /// The step of length 1 that most increases <g, step>: g / ||g||; zero where g is zero or NaN.
+  [[nodiscard]] static at::Tensor steepest(const at::Tensor& g) {
+    at::Tensor direction = g.nan_to_num(0);
+    // Scaled by the largest element first: the squares of a saturated model's gradients underflow in float32.
+    const at::Tensor largest = direction.flatten(1).abs().amax(1);
+    direction.div_(per_sample(largest.masked_fill(largest.eq(0), 1), direction));
+    const at::Tensor size = length(direction);
+    return direction.div_(per_sample(size.masked_fill(size.eq(0), 1), direction));
+  }
+
+  /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
+  ///
+  /// A normal vector on the unit sphere times radius U^(1/D) (Muller 1959), so that D = 784 rarely lies near the centre.
+  [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {
+    at::Tensor d = steepest(normal_like(like, rows, where));
+    const std::int64_t dimensions = like.size(0) == 0 ? 1 : like.numel() / like.size(0);
+    // The radius comes from a seed of its own: the normals have used up this one's counters.
+    const draw other{.seed = ~where.seed, .restart = where.restart, .step = where.step};
+    const at::Tensor u = uniform_like(like.flatten(1).narrow(1, 0, 1), rows, other).flatten();
+    d.mul_(per_sample(u.pow(1.0 / static_cast<double>(dimensions)), d));
+    return radius.scale_(d);
+  }
+
+  [[nodiscard]] l2 at(const at::Tensor& rows) const { return {radius.at(rows)}; }
+};
+
+}  // namespace redoubt

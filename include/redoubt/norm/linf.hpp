@@ -1,0 +1,34 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <redoubt/core/extent.hpp>
+#include <redoubt/core/random.hpp>
+
+namespace redoubt {
+
+/// The ball {d : max_i |d_i| <= radius} of perturbations, per sample.
+struct linf {
+  extent radius;  ///< in units of the input
+
+  static constexpr const char* name = "linf";
+
+  /// max_i |d_i| of each sample of d [N, ...]: [N].
+  [[nodiscard]] static at::Tensor length(const at::Tensor& d) { return d.flatten(1).abs().amax(1); }
+
+  /// The nearest point of the ball to each sample of d, in place: a clamp.
+  at::Tensor& project_(at::Tensor& d) const { return radius.clamp_(d); }
+
+  /// The step of length 1 that most increases <g, step>: sign(g); zero where g is zero or NaN.
+  [[nodiscard]] static at::Tensor steepest(const at::Tensor& g) { return g.sign(); }
+
+  /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
+  [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {
+    at::Tensor d = uniform_like(like, rows, where).mul_(2).sub_(1);
+    return radius.scale_(d);
+  }
+
+  [[nodiscard]] linf at(const at::Tensor& rows) const { return {radius.at(rows)}; }
+};
+
+}  // namespace redoubt
