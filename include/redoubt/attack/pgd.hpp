@@ -38,17 +38,17 @@ struct pgd_options {
 
 /// Projected gradient descent (Madry et al. 2018, arXiv:1706.06083): climbs the loss inside ball and box.
 ///
-/// `attack(model, x, y, rows)` returns x' like x (shape, dtype, device, memory format) with every x' - x inside the ball
-/// (to a rounding of x's dtype) and x' inside the box. x is [N, ...] floating point in the box, y int64 [N], `rows` int64
-/// [N] says which sample each row is (default 0..N-1): random starts depend on (seed, row, restart) alone.
+/// `attack(model, x, y, rows)` returns x' like x (shape, dtype, device, memory format) with every x' - x inside the
+/// ball (to a rounding of x's dtype) and x' inside the box. x is [N, ...] floating point in the box, y int64 [N],
+/// `rows` int64 [N] says which sample each row is (default 0..N-1): random starts depend on (seed, row, restart) alone.
 /// The step is d <- project(d + step * steepest(grad)), the loss summed over the batch and never averaged, so that no
 /// sample's step depends on its neighbours. With `iterate::best` all K + 1 points are looked at: K gradients buy K + 1.
 ///
 /// Guarantees: modes, buffers, parameters, their `.grad` and the global generators are as they were, also after an
 /// exception; the gradient is taken with respect to the input alone.
-/// Throws std::invalid_argument, naming the value, for options out of range, x outside the box or with a NaN, labels out
-/// of range, logits that are not [N, C], and a model or loss without a gradient.
-/// Cost: steps x (forward + input gradient) a restart, one more forward with `iterate::best`.
+/// Throws std::invalid_argument, naming the value, for options out of range, x outside the box or with a NaN, labels
+/// out of range, logits that are not [N, C], and a model or loss without a gradient. Cost: steps x (forward + input
+/// gradient) a restart, one more forward with `iterate::best`.
 template <class Ball>
 struct pgd {
   static_assert(a_ball<Ball>, "pgd: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");

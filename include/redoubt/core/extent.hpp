@@ -21,7 +21,7 @@ namespace redoubt {
 /// Converts from both, so that `.radius = 0.1` and `.radius = radii` read alike.
 class extent {
  public:
-  extent(double number) : number_{number} {}                    // NOLINT(google-explicit-constructor)
+  extent(double number) : number_{number} {}                       // NOLINT(google-explicit-constructor)
   extent(at::Tensor per_sample) : each_{std::move(per_sample)} {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool is_per_sample() const { return each_.defined(); }

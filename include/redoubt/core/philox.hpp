@@ -9,7 +9,8 @@ namespace redoubt {
 /// Philox4x32-10: the 128 random bits that belong to a counter under a key.
 ///
 /// A pure function, so that a draw depends on where it stands and on nothing else.
-/// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; agrees with Random123's known answers.
+/// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; agrees with Random123's known
+/// answers.
 [[nodiscard]] constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                                                 std::array<std::uint32_t, 2> key) {
   constexpr std::uint64_t multiplier_0 = 0xD2511F53;
@@ -19,8 +20,7 @@ namespace redoubt {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product_0 = multiplier_0 * counter[0];
     const std::uint64_t product_1 = multiplier_1 * counter[2];
-    counter = {static_cast<std::uint32_t>(product_1 >> 32) ^ counter[1] ^ key[0],
-               static_cast<std::uint32_t>(product_1),
+    counter = {static_cast<std::uint32_t>(product_1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(product_1),
                static_cast<std::uint32_t>(product_0 >> 32) ^ counter[3] ^ key[1],
                static_cast<std::uint32_t>(product_0)};
     key = {key[0] + weyl_0, key[1] + weyl_1};
@@ -39,7 +39,9 @@ namespace redoubt {
 }
 
 /// A number in [0, 1) with 32 random bits.
-[[nodiscard]] constexpr double unit_double(std::uint32_t bits) { return bits * 0x1.0p-32; }
+[[nodiscard]] constexpr double unit_double(std::uint32_t bits) {
+  return bits * 0x1.0p-32;
+}
 
 /// A sequence of Philox numbers: `stream` tells sequences of one seed apart.
 ///

@@ -17,11 +17,11 @@ enum class after_alarm {
 };
 
 struct adwin_options {
-  double delta = 0.002;        ///< chance of a false cut, a check (see below); in (0, 1)
-  int clock = 32;              ///< check every so many values; 1 finds changes soonest and costs most; >= 1
-  int max_buckets = 5;         ///< buckets of each size before two are merged: more is finer and slower; >= 1
-  int min_window_length = 5;   ///< neither side of a cut is shorter; >= 1
-  int grace_period = 10;       ///< no check until the window is longer than this; >= 0
+  double delta = 0.002;       ///< chance of a false cut, a check (see below); in (0, 1)
+  int clock = 32;             ///< check every so many values; 1 finds changes soonest and costs most; >= 1
+  int max_buckets = 5;        ///< buckets of each size before two are merged: more is finer and slower; >= 1
+  int min_window_length = 5;  ///< neither side of a cut is shorter; >= 1
+  int grace_period = 10;      ///< no check until the window is longer than this; >= 0
   after_alarm on_alarm = after_alarm::restart;
 };
 
@@ -30,8 +30,8 @@ struct adwin_options {
 /// Reads finite numbers. Every `clock` values it compares the means of the older and the newer part at every border of
 /// its exponential histogram, and drops the oldest bucket while two of them differ by more than
 /// sqrt(2 m v L) + 2/3 m L, where v is the window's variance, L = ln(2 ln(W) / delta) and m the sum of the reciprocal
-/// lengths (each less min_window_length - 1). Any drop is an alarm. Same alarms as river 0.26; older ports skip the last
-/// border of each size and alarm later.
+/// lengths (each less min_window_length - 1). Any drop is an alarm. Same alarms as river 0.26; older ports skip the
+/// last border of each size and alarm later.
 ///
 /// The theorem of the paper is for another, larger bound: with values in [0, 1] and a constant mean each step shrinks
 /// the window with probability at most delta. So delta is a rate a step, not an average run length, and the bound used

@@ -55,9 +55,7 @@ class cusum {
 
   /// The accumulated change in the direction(s) of `mode`: alarms above `threshold`.
   [[nodiscard]] double statistic() const {
-    return options_.mode == direction::up     ? up_
-           : options_.mode == direction::down ? down_
-                                              : std::max(up_, down_);
+    return options_.mode == direction::up ? up_ : options_.mode == direction::down ? down_ : std::max(up_, down_);
   }
 
   [[nodiscard]] std::int64_t count() const { return count_; }  ///< values since the last start

@@ -26,9 +26,9 @@ struct ddm_options {
 /// Follows river: compares from n > warm_start on, with a strict inequality.
 ///
 /// No guarantee: the thresholds are those of a single look at a normal mean, but the test looks after every value and
-/// against a minimum, so a stream without change raises false alarms sooner or later, often within some thousand values.
-/// The rate counts from the start, so the delay grows with the age of the stream.
-/// Throws std::invalid_argument on options out of range and on values other than 0 and 1. O(1), no allocation.
+/// against a minimum, so a stream without change raises false alarms sooner or later, often within some thousand
+/// values. The rate counts from the start, so the delay grows with the age of the stream. Throws std::invalid_argument
+/// on options out of range and on values other than 0 and 1. O(1), no allocation.
 class ddm {
  public:
   explicit ddm(ddm_options options = {}) : options_{options} {
@@ -51,7 +51,7 @@ class ddm {
     return last_;
   }
 
-  void reset() { *this = ddm{options_, unchecked{}}; }
+  void reset() { *this = ddm{options_}; }
 
   /// (p + s - p_min) / s_min: how many standard deviations above its best the error rate is; 0 during the warm start.
   [[nodiscard]] double statistic() const {
@@ -60,16 +60,13 @@ class ddm {
   }
 
   [[nodiscard]] bool in_warning_zone() const { return last_ == alarm::warning; }
-  [[nodiscard]] std::int64_t count() const { return rate_.count; }       ///< values since the last start
-  [[nodiscard]] double error_rate() const { return rate_.mean; }         ///< p
-  [[nodiscard]] double best_rate() const { return best_rate_; }          ///< p_min; infinite during the warm start
+  [[nodiscard]] std::int64_t count() const { return rate_.count; }         ///< values since the last start
+  [[nodiscard]] double error_rate() const { return rate_.mean; }           ///< p
+  [[nodiscard]] double best_rate() const { return best_rate_; }            ///< p_min; infinite during the warm start
   [[nodiscard]] double best_deviation() const { return best_deviation_; }  ///< s_min
   [[nodiscard]] const ddm_options& options() const { return options_; }
 
  private:
-  struct unchecked {};
-  ddm(const ddm_options& options, unchecked) : options_{options} {}
-
   [[nodiscard]] double deviation(double rate) const {
     return std::sqrt(rate * (1 - rate) / static_cast<double>(rate_.count));
   }

@@ -33,11 +33,10 @@ enum class e_rule { shiryaev_roberts, cusum };
 /// Alarms when the mean of M over the bets reaches `run_length`.
 ///
 /// Guarantee: if every value's mean, given all values before it, is at most `healthy`, the expected number of values
-/// until an alarm is at least `run_length`, whatever the distribution. Values need be neither independent nor identically
-/// distributed. This is an average: a single healthy stream may alarm earlier. e-CUSUM never exceeds e-SR, so it alarms
-/// later and its run length is longer than promised.
-/// Throws std::invalid_argument on options out of range and on values outside [0, 1].
-/// One multiplication or two a bet and value; allocates at construction only.
+/// until an alarm is at least `run_length`, whatever the distribution. Values need be neither independent nor
+/// identically distributed. This is an average: a single healthy stream may alarm earlier. e-CUSUM never exceeds e-SR,
+/// so it alarms later and its run length is longer than promised. Throws std::invalid_argument on options out of range
+/// and on values outside [0, 1]. One multiplication or two a bet and value; allocates at construction only.
 template <e_rule Rule>
 class e_detector {
  public:
@@ -50,8 +49,8 @@ class e_detector {
       }
     }
     for (const double lambda : options_.lambdas) {
-      require(lambda > 0 && lambda < 1 / options_.healthy, name, ": each of lambdas must lie in (0, 1 / healthy) = (0, ",
-              1 / options_.healthy, "), got ", lambda);
+      require(lambda > 0 && lambda < 1 / options_.healthy, name,
+              ": each of lambdas must lie in (0, 1 / healthy) = (0, ", 1 / options_.healthy, "), got ", lambda);
     }
     evidence_.assign(options_.lambdas.size(), 0.0);
   }

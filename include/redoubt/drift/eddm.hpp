@@ -10,18 +10,17 @@
 namespace redoubt {
 
 struct eddm_options {
-  int warm_start = 30;   ///< no alarm within the first so many values and the first so many errors; >= 0
-  double alpha = 0.95;   ///< warn below this share of the greatest level seen; in (0, 1], >= beta
-  double beta = 0.9;     ///< alarm below this share; in (0, 1]
+  int warm_start = 30;            ///< no alarm within the first so many values and the first so many errors; >= 0
+  double alpha = 0.95;            ///< warn below this share of the greatest level seen; in (0, 1], >= beta
+  double beta = 0.9;              ///< alarm below this share; in (0, 1]
   variant form = variant::river;  ///< river: sample deviation (n - 1); paper: population deviation (n)
 };
 
 /// EDDM: errors have come closer together than they were (Baena-Garcia et al. 2006).
 ///
-/// Reads 1 for an error and 0 for a right answer. With m and s the mean and deviation of the distances between errors, it
-/// remembers the greatest m + 2 s and alarms when the present one is below beta times that.
-/// Follows river: the first distance counts from the start, the level is judged at errors only, and a warning lasts
-/// until an error clears it.
+/// Reads 1 for an error and 0 for a right answer. With m and s the mean and deviation of the distances between errors,
+/// it remembers the greatest m + 2 s and alarms when the present one is below beta times that. Follows river: the first
+/// distance counts from the start, the level is judged at errors only, and a warning lasts until an error clears it.
 ///
 /// No guarantee, and eager: with the defaults a stream without change raises an alarm every few hundred values. Use it
 /// to see slow changes early where a false alarm is cheap.
@@ -51,23 +50,20 @@ class eddm {
     return drifted_ ? alarm::drift : warned_ ? alarm::warning : alarm::none;
   }
 
-  void reset() { *this = eddm{options_, unchecked{}}; }
+  void reset() { *this = eddm{options_}; }
 
   /// The present m + 2 s as a share of the greatest seen: below alpha it warns, below beta it alarms; 1 at first.
   [[nodiscard]] double statistic() const { return greatest_ > 0 && errors() > 0 ? level() / greatest_ : 1; }
 
   /// Also true at an alarm that a warning preceded, as river's flag is.
   [[nodiscard]] bool in_warning_zone() const { return warned_; }
-  [[nodiscard]] std::int64_t count() const { return count_; }                    ///< values since the last start
-  [[nodiscard]] std::int64_t errors() const { return distances_.first.count; }   ///< errors since the last start
-  [[nodiscard]] double mean_distance() const { return distances_.first.mean; }   ///< values from one error to the next
-  [[nodiscard]] double greatest_level() const { return greatest_; }              ///< greatest m + 2 s; -1 at first
+  [[nodiscard]] std::int64_t count() const { return count_; }                   ///< values since the last start
+  [[nodiscard]] std::int64_t errors() const { return distances_.first.count; }  ///< errors since the last start
+  [[nodiscard]] double mean_distance() const { return distances_.first.mean; }  ///< values from one error to the next
+  [[nodiscard]] double greatest_level() const { return greatest_; }             ///< greatest m + 2 s; -1 at first
   [[nodiscard]] const eddm_options& options() const { return options_; }
 
  private:
-  struct unchecked {};
-  eddm(const eddm_options& options, unchecked) : options_{options} {}
-
   [[nodiscard]] double level() const {
     const std::int64_t freedom = options_.form == variant::river ? errors() - 1 : errors();
     const double spread = freedom > 0 ? std::sqrt(distances_.squared_deviations / static_cast<double>(freedom)) : 0;

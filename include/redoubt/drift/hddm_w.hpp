@@ -22,9 +22,9 @@ struct hddm_w_options {
 /// was lowest (for falls: mean less bound highest), starts a second mean after it, and alarms when the second exceeds
 /// the first by sqrt(w / 2 ln(1 / drift_confidence)), w the sum of both means' squared weights. Follows river.
 ///
-/// As for HDDM-A, the confidence is that of one comparison and bounds no run length. Sees abrupt changes sooner and slow
-/// ones later.
-/// Throws std::invalid_argument on options out of range and on values outside [0, 1]. O(1), no allocation.
+/// As for HDDM-A, the confidence is that of one comparison and bounds no run length. Sees abrupt changes sooner and
+/// slow ones later. Throws std::invalid_argument on options out of range and on values outside [0, 1]. O(1), no
+/// allocation.
 class hddm_w {
  public:
   explicit hddm_w(hddm_w_options options = {}) : options_{options} {

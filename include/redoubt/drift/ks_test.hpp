@@ -78,12 +78,12 @@ inline std::vector<double> sorted_sample(std::span<const double> values, const c
 /// Two-sample Kolmogorov-Smirnov test: do `x` and `y` come from one distribution? (Smirnov 1939.)
 ///
 /// The samples hold independent values of any length >= 1, in any order; infinities are allowed, NaN is not.
-/// Guarantee: with `exact` and values from one distribution the p-value is at most a with probability at most a, exactly
-/// so for a continuous distribution (ties make it larger than it need be). It holds for one test at a time fixed in
-/// advance: testing again and again as data comes in needs a detector instead.
-/// `asymptotic`: Kolmogorov's limit with the finite-size shift of Vrbik (2018) for two sides, Hodges (1957) for one.
-/// Throws std::invalid_argument on an empty sample or a NaN.
-/// Cost: two sorts; exact adds O(n m) additions, up to half a second at 10,000 against 10,000.
+/// Guarantee: with `exact` and values from one distribution the p-value is at most a with probability at most a,
+/// exactly so for a continuous distribution (ties make it larger than it need be). It holds for one test at a time
+/// fixed in advance: testing again and again as data comes in needs a detector instead. `asymptotic`: Kolmogorov's
+/// limit with the finite-size shift of Vrbik (2018) for two sides, Hodges (1957) for one. Throws std::invalid_argument
+/// on an empty sample or a NaN. Cost: two sorts; exact adds O(n m) additions, up to half a second at 10,000 against
+/// 10,000.
 [[nodiscard]] inline ks_result ks_test(std::span<const double> x, std::span<const double> y,
                                        ks_test_options options = {}) {
   const std::vector<double> first = detail::sorted_sample(x, "x");
@@ -93,12 +93,12 @@ inline std::vector<double> sorted_sample(std::span<const double> values, const c
   const detail::ks_gaps gaps = detail::largest_gaps(first, second);
 
   const bool two_sided = options.alternative == ks_alternative::two_sided;
-  const std::int64_t gap = two_sided                                           ? std::max(gaps.above, gaps.below)
+  const std::int64_t gap = two_sided                                        ? std::max(gaps.above, gaps.below)
                            : options.alternative == ks_alternative::greater ? gaps.above
-                                                                               : gaps.below;
+                                                                            : gaps.below;
   const double statistic = static_cast<double>(gap) / (static_cast<double>(m) * static_cast<double>(n));
-  const bool exact = options.method == ks_method::exact ||
-                     (options.method == ks_method::automatic && std::max(m, n) <= 10000);
+  const bool exact =
+      options.method == ks_method::exact || (options.method == ks_method::automatic && std::max(m, n) <= 10000);
   const double p = exact       ? detail::ks_exact_tail(m, n, gap, two_sided)
                    : two_sided ? detail::kolmogorov_tail(m, n, statistic)
                                : detail::hodges_tail(m, n, statistic);

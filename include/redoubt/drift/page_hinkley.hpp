@@ -22,7 +22,7 @@ struct page_hinkley_options {
 ///
 /// Reads finite numbers of any unit. With m_t the mean of all values including x_t it keeps
 /// U_t = alpha U + x_t - m_t - delta and D_t = alpha D + x_t - m_t + delta, and alarms when U_t - min U > threshold
-/// (the mean rose) or max D - D_t > threshold (it fell). Follows river, down to max D starting at -1.
+/// (the mean rose) or max D - D_t > threshold (it fell). Gives river's alarms.
 ///
 /// No guarantee: how long a stream without change lasts until a false alarm depends on its spread; `threshold` is in
 /// the unit of the values and has to be chosen for it (50 suits no error bits: expect hundreds of values of delay).
@@ -51,7 +51,7 @@ class page_hinkley {
     return drifted_ ? alarm::drift : alarm::none;
   }
 
-  void reset() { *this = page_hinkley{options_, unchecked{}}; }
+  void reset() { *this = page_hinkley{options_}; }
 
   /// The accumulated change in the direction(s) of `mode`: alarms above `threshold`.
   [[nodiscard]] double statistic() const {
@@ -60,9 +60,7 @@ class page_hinkley {
     }
     const double rise = up_ - lowest_up_;
     const double fall = highest_down_ - down_;
-    return options_.mode == direction::up     ? rise
-           : options_.mode == direction::down ? fall
-                                              : std::max(rise, fall);
+    return options_.mode == direction::up ? rise : options_.mode == direction::down ? fall : std::max(rise, fall);
   }
 
   [[nodiscard]] std::int64_t count() const { return mean_.count; }  ///< values since the last start
@@ -70,15 +68,12 @@ class page_hinkley {
   [[nodiscard]] const page_hinkley_options& options() const { return options_; }
 
  private:
-  struct unchecked {};
-  page_hinkley(const page_hinkley_options& options, unchecked) : options_{options} {}
-
   page_hinkley_options options_;
   detail::running_mean mean_;
   double up_ = 0;
   double down_ = 0;
   double lowest_up_ = std::numeric_limits<double>::infinity();
-  double highest_down_ = -1;
+  double highest_down_ = -std::numeric_limits<double>::infinity();
   bool drifted_ = false;
 };
 

@@ -22,9 +22,8 @@ namespace detail {
   if (x > (a + 1) / (a + b + 2)) {
     return 1 - incomplete_beta(b, a, 1 - x);
   }
-  const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) +
-                                b * std::log1p(-x)) /
-                       a;
+  const double front =
+      std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x)) / a;
   constexpr double tiny = 1e-300;
   const auto away_from_zero = [](double value) { return std::abs(value) < tiny ? tiny : value; };
   double c = 1;

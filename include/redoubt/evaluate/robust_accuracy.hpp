@@ -19,24 +19,24 @@ namespace redoubt {
 
 /// How `robust_accuracy` goes about it.
 struct evaluation_options {
-  std::int64_t batch = 256;                        ///< samples a batch; changes no sample's outcome; >= 1
-  at::Tensor rows = {};                            ///< int64 [N]: which sample each row is; default 0..N-1
-  double confidence = 0.95;                        ///< of the intervals, in (0, 1)
-  std::function<void(std::int64_t)> progress = {}; ///< told how many samples are done, after each batch
+  std::int64_t batch = 256;                         ///< samples a batch; changes no sample's outcome; >= 1
+  at::Tensor rows = {};                             ///< int64 [N]: which sample each row is; default 0..N-1
+  double confidence = 0.95;                         ///< of the intervals, in (0, 1)
+  std::function<void(std::int64_t)> progress = {};  ///< told how many samples are done, after each batch
 };
 
 /// A robust accuracy with what it takes to believe it.
 struct robustness {
   std::int64_t n = 0;
-  double clean_accuracy = 0;                ///< of all n, in [0, 1]
-  interval clean_interval = {};                  ///< Clopper-Pearson
-  double robust_accuracy = 0;               ///< share of all n that is right both on x and on the adversarial example
-  interval robust_interval = {};                 ///< Clopper-Pearson
-  at::Tensor clean_correct = {};                 ///< bool [n]
-  at::Tensor robust_correct = {};                ///< bool [n]
-  std::int64_t zero_gradient_samples = 0;   ///< attacked samples that met a gradient of exactly zero
-  std::int64_t n_nan = 0;                   ///< samples with a NaN among their logits, clean or attacked; counted as wrong
-  std::vector<std::string> warnings = {};        ///< signs that the number may flatter the model, in words
+  double clean_accuracy = 0;               ///< of all n, in [0, 1]
+  interval clean_interval = {};            ///< Clopper-Pearson
+  double robust_accuracy = 0;              ///< share of all n that is right both on x and on the adversarial example
+  interval robust_interval = {};           ///< Clopper-Pearson
+  at::Tensor clean_correct = {};           ///< bool [n]
+  at::Tensor robust_correct = {};          ///< bool [n]
+  std::int64_t zero_gradient_samples = 0;  ///< attacked samples that met a gradient of exactly zero
+  std::int64_t n_nan = 0;  ///< samples with a NaN among their logits, clean or attacked; counted as wrong
+  std::vector<std::string> warnings = {};  ///< signs that the number may flatter the model, in words
   double seconds = 0;
 };
 
@@ -57,7 +57,8 @@ namespace detail {
          "the robust accuracy is too high; use the margin or dlr loss");
   }
   if (report.n_nan > 0) {
-    warn(report.n_nan, " of ", report.n, " samples gave a NaN among the logits and count as wrong; the model overflows");
+    warn(report.n_nan, " of ", report.n,
+         " samples gave a NaN among the logits and count as wrong; the model overflows");
   }
   return warnings;
 }

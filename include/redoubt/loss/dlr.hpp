@@ -17,7 +17,8 @@ struct dlr {
     require(logits.size(1) >= 3, "dlr: needs at least 3 classes, the model has ", logits.size(1), "; use margin");
     const at::Tensor top = std::get<0>(logits.topk(3, 1));
     const at::Tensor spread = top.select(1, 0).sub(top.select(1, 2));
-    // Where three logits tie the ratio is 0/0: an absolute 1e-12 keeps it 0 and is below any float32 spread that counts.
+    // Where three logits tie the ratio is 0/0: an absolute 1e-12 keeps it 0 and is below any float32 spread that
+    // counts.
     return margin{}(logits, y).div(spread.add(1e-12));
   }
 };

@@ -15,8 +15,8 @@ namespace redoubt {
 /// Puts back, at the end of the scope, what running `model` may move: its buffers and the global random generators.
 ///
 /// Buffers are BatchNorm's statistics, which a forward pass in train mode updates; the generators (the CPU's, and that
-/// of `device` where it is another) are what dropout draws from. Parameters and modes are not touched by attacks at all.
-/// Also after an exception. Cost: a copy of the buffers and of a generator's state (5 KB).
+/// of `device` where it is another) are what dropout draws from. Parameters and modes are not touched by attacks at
+/// all. Also after an exception. Cost: a copy of the buffers and of a generator's state (5 KB).
 template <class Model>
 class untouched {
  public:

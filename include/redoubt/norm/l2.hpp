@@ -36,7 +36,8 @@ struct l2 {
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
   ///
-  /// A normal vector on the unit sphere times radius U^(1/D) (Muller 1959), so that D = 784 rarely lies near the centre.
+  /// A normal vector on the unit sphere times radius U^(1/D) (Muller 1959), so that D = 784 rarely lies near the
+  /// centre.
   [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {
     at::Tensor d = steepest(normal_like(like, rows, where));
     const std::int64_t dimensions = like.size(0) == 0 ? 1 : like.numel() / like.size(0);

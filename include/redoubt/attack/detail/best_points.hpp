@@ -7,7 +7,8 @@
 
 namespace redoubt::detail {
 
-/// For each sample the best point met so far. A point that fools the model beats one that does not; then the loss counts.
+/// For each sample the best point met so far. A point that fools the model beats one that does not; then the loss
+/// counts.
 struct best_points {
   at::Tensor points;         ///< [N, ...]
   at::Tensor loss;           ///< [N]
@@ -21,8 +22,8 @@ struct best_points {
   }
 
   void offer(const at::Tensor& met, const at::Tensor& met_loss, const at::Tensor& met_fooled) {
-    const at::Tensor better = met_fooled.logical_and(fooled.logical_not())
-                                  .logical_or_(met_fooled.eq(fooled).logical_and_(met_loss.gt(loss)));
+    const at::Tensor better =
+        met_fooled.logical_and(fooled.logical_not()).logical_or_(met_fooled.eq(fooled).logical_and_(met_loss.gt(loss)));
     points = met.where(per_sample_mask(better, met), points);
     loss = met_loss.where(better, loss);
     fooled = fooled.logical_or(met_fooled);

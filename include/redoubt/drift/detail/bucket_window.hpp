@@ -87,7 +87,8 @@ class bucket_window {
     }
     buckets_[row * room_ + used_[row]++] = newest;
     if (used_[row] == room_) {
-      append(row + 1, merged(pop_front(row), pop_front(row), std::int64_t{1} << row));
+      const bucket oldest = pop_front(row);
+      append(row + 1, merged(oldest, pop_front(row), std::int64_t{1} << row));
     }
   }
 
@@ -115,7 +116,7 @@ class bucket_window {
     buckets_.resize(buckets_.size() - room_);
   }
 
-  std::size_t room_;              ///< places a row: one more than it keeps, for the bucket that makes two merge
+  std::size_t room_;               ///< places a row: one more than it keeps, for the bucket that makes two merge
   std::vector<std::size_t> used_;  ///< buckets in each row; a bucket of row r holds 2^r values
   std::vector<bucket> buckets_;    ///< row after row, each oldest first
   std::int64_t width_ = 0;

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace redoubt {
+
+/// Returns x as it is: the accuracy under it is the clean accuracy, and training with it is standard training.
+struct no_attack {
+  template <class Model>
+  [[nodiscard]] at::Tensor operator()(Model&& /*model*/, const at::Tensor& x, const at::Tensor& /*y*/,
+                                      const at::Tensor& /*rows*/ = {}) const {
+    return x;
+  }
+};
+
+}  // namespace redoubt

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <redoubt/core/error.hpp>
+#include <redoubt/core/random.hpp>
+
+namespace redoubt {
+
+/// Moves each image by up to `pixels` in both directions (what comes in is the box's lower end) and mirrors it half the
+/// time where `mirror`.
+///
+/// x [N, C, H, W] float -> the same shape. Draws depend on (seed, row) alone. Cost: a copy of x.
+struct shift_and_mirror {
+  int pixels = 1;
+  bool mirror = true;
+  std::uint64_t seed = 0;
+  double fill = 0;
+
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& x, const at::Tensor& rows) const {
+    require(x.dim() == 4, "shift_and_mirror: needs images [N, C, H, W], got shape ", x.sizes());
+    require(pixels >= 0 && pixels < x.size(2) && pixels < x.size(3), "shift_and_mirror: cannot move images of ",
+            x.size(2), " x ", x.size(3), " by ", pixels, " pixels");
+    const std::int64_t places = 2 * std::int64_t{pixels} + 1;
+    // Three draws an image: down, right, mirrored.
+    const at::Tensor draws = uniform_like(x.flatten(1).narrow(1, 0, 3), rows, {.seed = seed}).to(at::kCPU);
+    at::Tensor moved = x.new_full(x.sizes(), fill);
+    for (std::int64_t i = 0; i < x.size(0); ++i) {
+      const float* const u = draws.const_data_ptr<float>() + 3 * i;
+      const auto down = static_cast<std::int64_t>(u[0] * static_cast<float>(places)) - pixels;
+      const auto right = static_cast<std::int64_t>(u[1] * static_cast<float>(places)) - pixels;
+      const at::Tensor image = mirror && u[2] < 0.5F ? x.select(0, i).flip(2) : x.select(0, i);
+      part(moved.select(0, i), down, right).copy_(part(image, -down, -right));
+    }
+    return moved;
+  }
+
+ private:
+  // The part of an image that stays inside when it moves by (down, right), where it lands.
+  static at::Tensor part(const at::Tensor& image, std::int64_t down, std::int64_t right) {
+    return along(along(image, 1, down), 2, right);
+  }
+  static at::Tensor along(const at::Tensor& image, std::int64_t axis, std::int64_t by) {
+    const std::int64_t size = image.size(axis);
+    return by >= 0 ? image.narrow(axis, by, size - by) : image.narrow(axis, 0, size + by);
+  }
+};
+
+}  // namespace redoubt

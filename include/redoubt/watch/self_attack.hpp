@@ -1,0 +1,144 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/pgd.hpp>
+#include <redoubt/drift/alarm.hpp>
+#include <redoubt/drift/calibration.hpp>
+#include <redoubt/drift/cusum.hpp>
+#include <redoubt/model/classifier.hpp>
+#include <redoubt/watch/logit_features.hpp>
+#include <redoubt/watch/tiny_classifier.hpp>
+#include <utility>
+#include <vector>
+
+namespace redoubt {
+
+/// Any attack as a value: (model, x, y, rows) -> adversarial x.
+using any_attack =
+    std::function<at::Tensor(const classifier_view&, const at::Tensor&, const at::Tensor&, const at::Tensor&)>;
+
+/// A mixture of attacks around `ball`: one step at a third, half and all of its radius, and PGD-10 at all of it.
+///
+/// What a detector should know when it does not know who attacks, and how hard.
+template <class Ball>
+[[nodiscard]] std::vector<any_attack> attack_mixture(const Ball& ball, const redoubt::box& box = {}) {
+  const auto scaled = [&](double factor) {
+    Ball smaller = ball;
+    smaller.radius = extent{ball.radius}.times(factor);
+    return smaller;
+  };
+  return {fgsm{ball, {.box = box}}, fgsm{scaled(0.5), {.box = box}}, fgsm{scaled(1.0 / 3), {.box = box}},
+          pgd{ball, {.step = extent{ball.radius}.times(0.25), .steps = 10, .box = box, .keep = iterate::last}}};
+}
+
+struct self_attack_options {
+  double clip = 4;          ///< bound of one request's evidence, in nats: no single outlier may raise the alarm
+  double run_length = 1e5;  ///< healthy requests until a false alarm, on average, as stated to the operator
+  double caution = 10;      ///< calibrated to run_length x caution, as new images differ from the calibration's
+  tiny_classifier_options classifier = {};
+  std::int64_t batch = 256;
+  std::uint64_t seed = 0;
+};
+
+/// Notices that a model is under attack without labels, by having attacked it first.
+///
+/// At deployment the model's own held-out data is attacked, a tiny classifier learns clean from attacked on
+/// `logit_features`, and a CUSUM adds up its clipped logit over the requests. Reads what the model computes anyway; on
+/// Fashion-MNIST it sees an FGSM attack in fewer requests than any detector that has the labels.
+/// Its false-alarm rate is calibrated by simulation on held-out scores: it is an estimate, not a guarantee, and it
+/// holds for clean requests like those of the calibration. Attacks unlike the mixture, and attackers who aim at the
+/// detector as well, are seen later or not at all; keep a labelled alarm beside it. Its statistic is the CUSUM of Page
+/// 1954 on an estimated log-likelihood ratio.
+class self_attack_detector {
+ public:
+  /// Attacks `model` on `fit` and learns; calibrates on `calibrate`, which must hold other samples.
+  ///
+  /// x [N, ...] floating point in the attacks' box, y int64 [N] (true labels). The model is used in eval mode.
+  /// Throws std::invalid_argument where the classifier cannot tell clean from attacked. Cost: the attacks on `fit`, and
+  /// about a second.
+  template <class Model>
+  [[nodiscard]] static self_attack_detector learn(Model& model, const std::vector<any_attack>& attacks,
+                                                  const at::Tensor& fit_x, const at::Tensor& fit_y,
+                                                  const at::Tensor& calibrate_x,
+                                                  const self_attack_options& options = {}) {
+    require(!attacks.empty(), "self_attack_detector: needs at least one attack");
+    const eval_scope scope{model};
+    const at::Tensor clean = features_of(model, fit_x, options.batch);
+    at::Tensor attacked = clean.new_empty({clean.size(0) * static_cast<std::int64_t>(attacks.size()), clean.size(1)});
+    std::int64_t first = 0;
+    for (const any_attack& attack : attacks) {
+      const at::Tensor x = attack_all(attack, model, fit_x, fit_y, options.batch);
+      attacked.narrow(0, first, clean.size(0)).copy_(features_of(model, x, options.batch));
+      first += clean.size(0);
+    }
+    self_attack_detector made{tiny_classifier::fit(clean, attacked, options.classifier), options};
+    const std::vector<double> healthy = made.scores(model, calibrate_x);
+    made.cusum_ = cusum{{.target = 0,
+                         .slack = 0,
+                         .threshold = cusum_threshold(
+                             healthy, {.run_length = options.run_length * options.caution, .seed = options.seed}),
+                         .mode = direction::up}};
+    return made;
+  }
+
+  /// The clipped evidence of attack, in nats, of each request of x [N, ...]: what `update` takes.
+  template <class Model>
+  [[nodiscard]] std::vector<double> scores(Model& model, const at::Tensor& x) const {
+    const eval_scope scope{model};
+    const at::Tensor logits = classifier_(features_of(model, x, options_.batch))
+                                  .clamp(-options_.clip, options_.clip)
+                                  .to(at::kCPU, at::kDouble)
+                                  .contiguous();
+    const auto* const values = logits.const_data_ptr<double>();
+    return {values, values + logits.numel()};
+  }
+
+  /// Takes in one request's score. After an alarm it starts afresh.
+  alarm update(double score) { return cusum_.update(score); }
+
+  void reset() { cusum_.reset(); }
+  [[nodiscard]] double statistic() const { return cusum_.statistic(); }
+  [[nodiscard]] double threshold() const { return cusum_.options().threshold; }
+  [[nodiscard]] const self_attack_options& options() const { return options_; }
+
+ private:
+  self_attack_detector(tiny_classifier classifier, self_attack_options options)
+      : classifier_{std::move(classifier)}, options_{options} {}
+
+  template <class Model>
+  static at::Tensor features_of(Model& model, const at::Tensor& x, std::int64_t batch) {
+    at::Tensor all;
+    for (std::int64_t first = 0; first < x.size(0); first += batch) {
+      const at::Tensor part = logit_features(model, x.narrow(0, first, std::min(batch, x.size(0) - first)));
+      if (!all.defined()) {
+        all = part.new_empty({x.size(0), part.size(1)});
+      }
+      all.narrow(0, first, part.size(0)).copy_(part);
+    }
+    return all;
+  }
+
+  template <class Model>
+  static at::Tensor attack_all(const any_attack& attack, Model& model, const at::Tensor& x, const at::Tensor& y,
+                               std::int64_t batch) {
+    const classifier_view view = [&](const at::Tensor& input) { return model(input); };
+    const at::Tensor rows = y.new_ones(y.sizes()).cumsum(0).sub_(1);
+    at::Tensor attacked = x.new_empty(x.sizes());
+    for (std::int64_t first = 0; first < x.size(0); first += batch) {
+      const std::int64_t count = std::min(batch, x.size(0) - first);
+      attacked.narrow(0, first, count)
+          .copy_(attack(view, x.narrow(0, first, count), y.narrow(0, first, count), rows.narrow(0, first, count)));
+    }
+    return attacked;
+  }
+
+  tiny_classifier classifier_;
+  self_attack_options options_;
+  cusum cusum_{};
+};
+
+}  // namespace redoubt
