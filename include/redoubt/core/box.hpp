@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cmath>
 #include <redoubt/core/error.hpp>
 
@@ -28,10 +29,11 @@ struct box {
     const auto low = smallest.item<double>();
     const auto high = largest.item<double>();
     require(!std::isnan(low) && !std::isnan(high), who, ": the input holds a NaN");
-    // The bounds as the tensor's own type sees them: 0.1 in a box written as a double is not 0.1F.
+    // The bounds as the tensor's own type rounds them: 0.1 in a box written as a double is not 0.1F, nor half's 0.1.
+    const auto rounded = [&](double bound) { return x.new_full({}, bound, at::Device{at::kCPU}).item<double>(); };
     const double slack = 1e-6 * (upper - lower);
-    require(low >= lower - slack && high <= upper + slack, who, ": the input must lie in the box [", lower, ", ", upper,
-            "], but spans [", low, ", ", high,
+    require(low >= std::min(lower, rounded(lower)) - slack && high <= std::max(upper, rounded(upper)) + slack, who,
+            ": the input must lie in the box [", lower, ", ", upper, "], but spans [", low, ", ", high,
             "]; give the box of your data, and normalise inside the model so that radii keep their unit");
   }
 };

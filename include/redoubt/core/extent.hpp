@@ -21,8 +21,11 @@ namespace redoubt {
 /// Converts from both, so that `.radius = 0.1` and `.radius = radii` read alike.
 class extent {
  public:
-  extent(double number) : number_{number} {}                       // NOLINT(google-explicit-constructor)
-  extent(at::Tensor per_sample) : each_{std::move(per_sample)} {}  // NOLINT(google-explicit-constructor)
+  extent(double number) : number_{number} {}                      // NOLINT(google-explicit-constructor)
+  extent(at::Tensor per_sample) : each_{std::move(per_sample)} {  // NOLINT(google-explicit-constructor)
+    // Else it would pass for the number 0: a radius that attacks nothing.
+    require(each_.defined(), "extent: the tensor of one number per sample is undefined");
+  }
 
   [[nodiscard]] bool is_per_sample() const { return each_.defined(); }
 

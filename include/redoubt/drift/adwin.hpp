@@ -1,8 +1,6 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <redoubt/drift/alarm.hpp>
 #include <redoubt/drift/detail/bucket_window.hpp>
@@ -16,6 +14,7 @@ enum class after_alarm {
   keep_tail  ///< go on with the part after the change (Bifet & Gavalda): alarms again while old values drain away
 };
 
+/// Tuning of `adwin`, checked when one is made. Names and defaults are river's where it has them.
 struct adwin_options {
   double delta = 0.002;       ///< chance of a false cut, a check (see below); in (0, 1)
   int clock = 32;             ///< check every so many values; 1 finds changes soonest and costs most; >= 1
@@ -36,6 +35,7 @@ struct adwin_options {
 /// The theorem of the paper is for another, larger bound: with values in [0, 1] and a constant mean each step shrinks
 /// the window with probability at most delta. So delta is a rate a step, not an average run length, and the bound used
 /// here (the paper's normal approximation, as in every implementation) only approximates even that.
+///
 /// Throws std::invalid_argument on options out of range and on values that are not finite.
 /// Memory and a check are O(max_buckets * log(width)); allocates only when the width first passes a power of two.
 class adwin {

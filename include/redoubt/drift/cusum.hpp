@@ -9,6 +9,7 @@
 
 namespace redoubt {
 
+/// Tuning of `cusum`, checked when one is made.
 struct cusum_options {
   double target = 0;                 ///< mean of a healthy stream
   double slack = 0.5;                ///< change of mean that is tolerated: half of the change to be found; >= 0
@@ -25,7 +26,9 @@ struct cusum_options {
 /// Among all tests with its average run length it has the least worst-case delay (Moustakides 1986), if the values are
 /// independent and x - target - slack is proportional to their log-likelihood ratio. The run length itself depends on
 /// the distribution: there is no guarantee that holds for all; see e_cusum for one.
-/// Throws std::invalid_argument on options out of range and on values that are not finite. O(1), no allocation.
+///
+/// Throws std::invalid_argument on options out of range and on values that are not finite.
+/// O(1), no allocation.
 class cusum {
  public:
   explicit cusum(cusum_options options = {}) : options_{options} {

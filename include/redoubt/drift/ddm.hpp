@@ -10,6 +10,7 @@
 
 namespace redoubt {
 
+/// Tuning of `ddm`, checked when one is made. Names and defaults are river's where it has them.
 struct ddm_options {
   int warm_start = 30;             ///< no alarm within the first so many values; >= 0
   double warning_threshold = 2.0;  ///< warn so many standard deviations above the best error rate seen; > 0
@@ -27,8 +28,10 @@ struct ddm_options {
 ///
 /// No guarantee: the thresholds are those of a single look at a normal mean, but the test looks after every value and
 /// against a minimum, so a stream without change raises false alarms sooner or later, often within some thousand
-/// values. The rate counts from the start, so the delay grows with the age of the stream. Throws std::invalid_argument
-/// on options out of range and on values other than 0 and 1. O(1), no allocation.
+/// values. The rate counts from the start, so the delay grows with the age of the stream.
+///
+/// Throws std::invalid_argument on options out of range and on values other than 0 and 1.
+/// O(1), no allocation.
 class ddm {
  public:
   explicit ddm(ddm_options options = {}) : options_{options} {

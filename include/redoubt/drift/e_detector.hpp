@@ -12,6 +12,7 @@
 
 namespace redoubt {
 
+/// Tuning of `e_sr` and `e_cusum`, checked when one is made.
 struct e_detector_options {
   /// The largest mean of a healthy stream, for errors the highest error rate that is still in order; in (0, 1).
   /// Without a default: the guarantee is about this number, so it has to be said.
@@ -35,12 +36,15 @@ enum class e_rule { shiryaev_roberts, cusum };
 /// Guarantee: if every value's mean, given all values before it, is at most `healthy`, the expected number of values
 /// until an alarm is at least `run_length`, whatever the distribution. Values need be neither independent nor
 /// identically distributed. This is an average: a single healthy stream may alarm earlier. e-CUSUM never exceeds e-SR,
-/// so it alarms later and its run length is longer than promised. Throws std::invalid_argument on options out of range
-/// and on values outside [0, 1]. One multiplication or two a bet and value; allocates at construction only.
+/// so it alarms later and its run length is longer than promised.
+///
+/// Throws std::invalid_argument on options out of range and on values outside [0, 1].
+/// One multiplication or two a bet and value; allocates at construction only.
 template <e_rule Rule>
 class e_detector {
  public:
   explicit e_detector(e_detector_options options) : options_{std::move(options)} {
+    require(!std::isnan(options_.healthy), name, ": healthy has to be given: the largest mean of a healthy stream");
     detail::require_fraction(options_.healthy, name_healthy);
     detail::require_at_least(options_.run_length, 1, name_run_length);
     if (options_.lambdas.empty()) {

@@ -9,6 +9,7 @@
 
 namespace redoubt {
 
+/// Tuning of `eddm`, checked when one is made. Names and defaults are river's where it has them.
 struct eddm_options {
   int warm_start = 30;            ///< no alarm within the first so many values and the first so many errors; >= 0
   double alpha = 0.95;            ///< warn below this share of the greatest level seen; in (0, 1], >= beta
@@ -24,7 +25,9 @@ struct eddm_options {
 ///
 /// No guarantee, and eager: with the defaults a stream without change raises an alarm every few hundred values. Use it
 /// to see slow changes early where a false alarm is cheap.
-/// Throws std::invalid_argument on options out of range and on values other than 0 and 1. O(1), no allocation.
+///
+/// Throws std::invalid_argument on options out of range and on values other than 0 and 1.
+/// O(1), no allocation.
 class eddm {
  public:
   explicit eddm(eddm_options options = {}) : options_{options} {

@@ -9,6 +9,7 @@
 
 namespace redoubt {
 
+/// Tuning of `hddm_a`, checked when one is made. Names and defaults are river's where it has them.
 struct hddm_a_options {
   double drift_confidence = 0.001;    ///< chance of a false alarm in one comparison; in (0, 1)
   double warning_confidence = 0.005;  ///< the same for a warning; in (0, 1)
@@ -24,7 +25,9 @@ struct hddm_a_options {
 ///
 /// The confidence is that of one comparison against a fixed cut; the test looks after every value and moves its cut, so
 /// it bounds no run length. Rarely wrong in practice, and slow: the mean counts from the start.
-/// Throws std::invalid_argument on options out of range and on values outside [0, 1]. O(1), no allocation.
+///
+/// Throws std::invalid_argument on options out of range and on values outside [0, 1].
+/// O(1), no allocation.
 class hddm_a {
  public:
   explicit hddm_a(hddm_a_options options = {}) : options_{options} {

@@ -8,6 +8,7 @@
 
 namespace redoubt {
 
+/// Tuning of `hddm_w`, checked when one is made. Names and defaults are river's where it has them.
 struct hddm_w_options {
   double drift_confidence = 0.001;    ///< chance of a false alarm in one comparison; in (0, 1)
   double warning_confidence = 0.005;  ///< the same for a warning; in (0, 1)
@@ -23,8 +24,10 @@ struct hddm_w_options {
 /// the first by sqrt(w / 2 ln(1 / drift_confidence)), w the sum of both means' squared weights. Follows river.
 ///
 /// As for HDDM-A, the confidence is that of one comparison and bounds no run length. Sees abrupt changes sooner and
-/// slow ones later. Throws std::invalid_argument on options out of range and on values outside [0, 1]. O(1), no
-/// allocation.
+/// slow ones later.
+///
+/// Throws std::invalid_argument on options out of range and on values outside [0, 1].
+/// O(1), no allocation.
 class hddm_w {
  public:
   explicit hddm_w(hddm_w_options options = {}) : options_{options} {

@@ -18,17 +18,20 @@ enum class ks_alternative {
   greater     ///< the largest of F - G: x tends to be smaller than y
 };
 
+/// Where the p-value comes from.
 enum class ks_method {
   automatic,  ///< exact up to 10,000 values a sample, else asymptotic (scipy's choice)
   exact,
   asymptotic
 };
 
+/// Tuning of `ks_test`.
 struct ks_test_options {
   ks_alternative alternative = ks_alternative::two_sided;
   ks_method method = ks_method::automatic;
 };
 
+/// What `ks_test` finds.
 struct ks_result {
   double statistic = 0;  ///< the largest difference, in [0, 1]
   double p_value = 1;    ///< chance of one at least as large if both samples come from one distribution
@@ -78,12 +81,14 @@ inline std::vector<double> sorted_sample(std::span<const double> values, const c
 /// Two-sample Kolmogorov-Smirnov test: do `x` and `y` come from one distribution? (Smirnov 1939.)
 ///
 /// The samples hold independent values of any length >= 1, in any order; infinities are allowed, NaN is not.
-/// Guarantee: with `exact` and values from one distribution the p-value is at most a with probability at most a,
-/// exactly so for a continuous distribution (ties make it larger than it need be). It holds for one test at a time
-/// fixed in advance: testing again and again as data comes in needs a detector instead. `asymptotic`: Kolmogorov's
-/// limit with the finite-size shift of Vrbik (2018) for two sides, Hodges (1957) for one. Throws std::invalid_argument
-/// on an empty sample or a NaN. Cost: two sorts; exact adds O(n m) additions, up to half a second at 10,000 against
-/// 10,000.
+/// `asymptotic` is Kolmogorov's limit with the finite-size shift of Vrbik (2018) for two sides, Hodges (1957) for one.
+///
+/// With `exact` and values from one distribution the p-value is at most a with probability at most a, exactly so for
+/// a continuous distribution (ties make it larger than it need be). That holds for one test at a time fixed in advance:
+/// testing again and again as data comes in needs a detector instead.
+///
+/// Throws std::invalid_argument on an empty sample or a NaN.
+/// Cost: two sorts; exact adds O(n m) additions, about a quarter of a second at 10,000 against 10,000.
 [[nodiscard]] inline ks_result ks_test(std::span<const double> x, std::span<const double> y,
                                        ks_test_options options = {}) {
   const std::vector<double> first = detail::sorted_sample(x, "x");

@@ -10,6 +10,7 @@
 
 namespace redoubt {
 
+/// Tuning of `page_hinkley`, checked when one is made. Names and defaults are river's where it has them.
 struct page_hinkley_options {
   int min_instances = 30;            ///< no alarm before so many values; >= 1
   double delta = 0.005;              ///< change of mean that is tolerated, in units of the values; >= 0
@@ -25,8 +26,11 @@ struct page_hinkley_options {
 /// (the mean rose) or max D - D_t > threshold (it fell). Gives river's alarms.
 ///
 /// No guarantee: how long a stream without change lasts until a false alarm depends on its spread; `threshold` is in
-/// the unit of the values and has to be chosen for it (50 suits no error bits: expect hundreds of values of delay).
-/// Throws std::invalid_argument on options out of range and on values that are not finite. O(1), no allocation.
+/// the unit of the values and has to be chosen for it (the default is high for error bits: they need hundreds of
+/// values).
+///
+/// Throws std::invalid_argument on options out of range and on values that are not finite.
+/// O(1), no allocation.
 class page_hinkley {
  public:
   explicit page_hinkley(page_hinkley_options options = {}) : options_{options} {

@@ -1,0 +1,96 @@
+// PGD against its floor: forward passes and input gradients alone, at the same shapes, on the demo's network.
+// The attack buys the projection, the best iterate and one more look; the floor is what no attack can go below.
+
+#include <benchmark/benchmark.h>
+
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/types.h>
+
+#include <ATen/Parallel.h>
+#include <algorithm>
+#include <chrono>
+#include <redoubt/attack/pgd.hpp>
+#include <redoubt/norm/l2.hpp>
+#include <redoubt/norm/linf.hpp>
+#include <vector>
+
+#include "fashion_net.hpp"
+
+namespace {
+
+constexpr std::int64_t batch = 256;
+constexpr int steps = 40;
+
+struct problem {
+  redoubt::script_model model = redoubt::program::make_fashion_net(1);
+  at::Tensor x = redoubt::uniform_like(torch::empty({batch, 1, 28, 28}), torch::arange(batch), {.seed = 2});
+  at::Tensor y = torch::arange(batch).remainder(10);
+
+  problem() {
+    at::set_num_threads(1);
+    model.train(false);
+    for (at::Tensor parameter : model.parameters()) {
+      parameter.requires_grad_(false);
+    }
+  }
+};
+
+void floor_steps(const problem& p) {
+  for (int i = 0; i < steps; ++i) {
+    at::Tensor point = p.x.detach().clone().requires_grad_();
+    const at::Tensor loss = redoubt::cross_entropy{}(p.model(point), p.y).sum();
+    benchmark::DoNotOptimize(torch::autograd::grad({loss}, {point})[0]);
+  }
+}
+
+void attack_steps(const problem& p) {
+  const redoubt::pgd attack{redoubt::linf{.radius = 0.1}, {.step = 0.01, .steps = steps}};
+  benchmark::DoNotOptimize(attack(p.model, p.x, p.y));
+}
+
+double seconds(void (*work)(const problem&), const problem& p) {
+  const auto began = std::chrono::steady_clock::now();
+  work(p);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+// Both in turn within one run, so that what else the machine does falls on both: the median of the pairs' ratios.
+void pgd_40_over_its_floor(benchmark::State& state) {
+  const problem p;
+  floor_steps(p);
+  attack_steps(p);
+  std::vector<double> ratios;
+  for (auto _ : state) {
+    const double floor = seconds(floor_steps, p);
+    const double attack = seconds(attack_steps, p);
+    ratios.push_back(attack / floor);
+    state.SetIterationTime(attack);
+  }
+  std::nth_element(ratios.begin(), ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2), ratios.end());
+  state.counters["ratio_to_floor"] = ratios[ratios.size() / 2];
+}
+BENCHMARK(pgd_40_over_its_floor)->UseManualTime()->Iterations(21)->Unit(benchmark::kMillisecond);
+
+// What a step does beside the model: step along the steepest direction, project, clamp.
+template <class Ball>
+void step_and_project(benchmark::State& state) {
+  at::set_num_threads(1);
+  const std::vector<std::int64_t> shape{state.range(0), state.range(1), state.range(2), state.range(2)};
+  const at::Tensor rows = torch::arange(shape[0]);
+  const at::Tensor x = redoubt::uniform_like(torch::empty(shape), rows, {.seed = 1});
+  const at::Tensor gradient = redoubt::normal_like(x, rows, {.seed = 2});
+  const Ball ball{.radius = 8.0 / 255};
+  at::Tensor d = ball.sample(x, rows, {.seed = 3});
+  for (auto _ : state) {
+    d.add_(ball.steepest(gradient), 2.0 / 255);
+    ball.project_(d);
+    d = x.add(d).clamp_(0, 1).sub_(x);
+    benchmark::DoNotOptimize(d);
+  }
+  // x, gradient and d read, d written: what a fused pass would move.
+  state.SetBytesProcessed(state.iterations() * 4 * x.nbytes());
+}
+BENCHMARK(step_and_project<redoubt::linf>)->Args({256, 1, 28})->Args({32, 3, 32})->Args({16, 3, 224});
+BENCHMARK(step_and_project<redoubt::l2>)->Args({256, 1, 28})->Args({32, 3, 32})->Args({16, 3, 224});
+
+}  // namespace

@@ -1,0 +1,19 @@
+# The installed package: headers, and share/cmake/redoubt for find_package(redoubt).
+
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(redoubt_config_folder "${CMAKE_INSTALL_DATADIR}/cmake/redoubt")
+
+install(TARGETS redoubt EXPORT redoubtTargets FILE_SET HEADERS)
+install(EXPORT redoubtTargets NAMESPACE redoubt:: DESTINATION "${redoubt_config_folder}")
+
+configure_package_config_file(cmake/redoubtConfig.cmake.in "${PROJECT_BINARY_DIR}/redoubtConfig.cmake"
+  INSTALL_DESTINATION "${redoubt_config_folder}" NO_SET_AND_CHECK_MACRO)
+# Headers are the same for every architecture: the default would refuse one that packaged them on another.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/redoubtConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(
+  FILES "${PROJECT_BINARY_DIR}/redoubtConfig.cmake" "${PROJECT_BINARY_DIR}/redoubtConfigVersion.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/redoubtTorch.cmake"
+  DESTINATION "${redoubt_config_folder}")

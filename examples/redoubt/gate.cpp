@@ -1,0 +1,60 @@
+#include "attack_flags.hpp"
+#include "command.hpp"
+#include "numbers.hpp"
+
+#include <memory>
+#include <redoubt/watch/gate.hpp>
+
+namespace redoubt::program {
+namespace {
+
+struct settings {
+  std::string candidate;
+  std::string baseline;
+  attack_settings attack;
+  input_settings input;
+  gate_options gate;
+};
+
+outcome gate(const settings& chosen) {
+  const at::Device device = chosen.input.resolved_device();
+  script_model candidate = script_model::load(chosen.candidate, device);
+  script_model baseline = script_model::load(chosen.baseline, device);
+  const samples data = chosen.input.read();
+  const robustness ours = measure("candidate", chosen.attack, candidate, data, chosen.input.batch);
+  const robustness theirs = measure("baseline", chosen.attack, baseline, data, chosen.input.batch);
+  const gate_decision decision = decide(ours, theirs, chosen.gate);
+
+  nlohmann::json json = chosen.attack.to_json();
+  json.update({{"verdict", decision.promote ? "promote" : "refuse"},
+               {"reasons", decision.reasons},
+               {"candidate", to_json(ours)},
+               {"baseline", to_json(theirs)},
+               {"device", chosen.input.device}});
+  std::string prose = decision.promote ? "promote\n" : "refuse\n";
+  for (const std::string& reason : decision.reasons) {
+    prose += "  " + reason + '\n';
+  }
+  return {.report = json, .prose = prose, .exit_code = decision.promote ? 0 : 3};
+}
+
+}  // namespace
+
+command make_gate(CLI::App& root) {
+  const auto chosen = std::make_shared<settings>();
+  CLI::App* flags =
+      root.add_subcommand("gate", "decide whether a model may replace another; exit code 3 where it may not");
+  flags->add_option("--candidate", chosen->candidate, "TorchScript file of the model that wants in")->required();
+  flags->add_option("--baseline", chosen->baseline, "TorchScript file of the model that serves")->required();
+  add_input_flags(*flags, chosen->input);
+  add_attack_flags(*flags, chosen->attack);
+  flags->add_option("--max-clean-drop", chosen->gate.largest_clean_drop, "how far clean accuracy may fall")
+      ->transform(number({.least = 0, .most = 1}))
+      ->capture_default_str();
+  flags->add_option("--min-robust-gain", chosen->gate.smallest_robust_gain, "how far robust accuracy must rise")
+      ->transform(number({.least = 0, .most = 1}))
+      ->capture_default_str();
+  return {flags, [chosen] { return gate(*chosen); }};
+}
+
+}  // namespace redoubt::program

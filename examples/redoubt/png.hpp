@@ -1,0 +1,21 @@
+#pragma once
+
+#include "loop_report.hpp"
+
+#include <string>
+
+namespace redoubt::program {
+
+/// How a picture's 256 values look.
+enum class colouring {
+  grey,       ///< 0 black, 255 white
+  diverging,  ///< 128 pale; below it towards blue, above it towards orange
+};
+
+/// `image` as the bytes of a PNG file. Throws std::invalid_argument where its size and its values disagree.
+[[nodiscard]] std::string png(const picture& image, colouring look);
+
+/// The same as a "data:" address, for an <img> that needs no file.
+[[nodiscard]] std::string png_address(const picture& image, colouring look);
+
+}  // namespace redoubt::program

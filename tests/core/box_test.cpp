@@ -1,0 +1,62 @@
+#include <redoubt/core/box.hpp>
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <stdexcept>
+
+using redoubt::box;
+
+TEST_CASE("box: clamps to its bounds and leaves what is inside bitwise as it was") {
+  const box bounds{-1, 2};
+  CHECK(at::equal(bounds.clamp(at::tensor({-3.0F, -1.0F, 0.3F, 2.0F, 9.0F})),
+                  at::tensor({-1.0F, -1.0F, 0.3F, 2.0F, 2.0F})));
+  CHECK(box{}.lower == 0);
+  CHECK(box{}.upper == 1);
+}
+
+TEST_CASE("box: takes inputs up to and on its bounds, and empty ones") {
+  CHECK_NOTHROW(box{}.require_inside("test", at::tensor({0.0F, 0.5F, 1.0F})));
+  CHECK_NOTHROW(box{}.require_inside("test", at::empty({0, 3})));
+}
+
+TEST_CASE("box: its bounds count as the input's own type rounds them") {
+  // None of these bounds is a number of these types: a value on the bound is a rounding away from it.
+  const box bounds{-2.1179, 2.64};
+  for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16}) {
+    CAPTURE(c10::toString(type));
+    CHECK_NOTHROW(bounds.require_inside("test", at::tensor({-2.1179, 2.64}, at::kDouble).to(type)));
+    CHECK_THROWS_AS(bounds.require_inside("test", at::tensor({-2.1179, 2.68}, at::kDouble).to(type)),
+                    std::invalid_argument);
+  }
+}
+
+TEST_CASE("box: an input outside is refused with its range and what to do") {
+  CHECK_THROWS_WITH_AS(box{}.require_inside("pgd", at::tensor({0.0F, 1.5F})),
+                       "pgd: the input must lie in the box [0, 1], but spans [0, 1.5]; give the box of your data, and "
+                       "normalise inside the model so that radii keep their unit",
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(box{}.require_inside("pgd", at::tensor({-0.25F, 1.0F})), doctest::Contains("spans [-0.25, 1]"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(box{}.require_inside("pgd", at::tensor({0.0F, std::numeric_limits<float>::infinity()})),
+                       doctest::Contains("spans [0, inf]"), std::invalid_argument);
+}
+
+TEST_CASE("box: a NaN anywhere in the input is refused") {
+  for (std::int64_t position = 0; position < 3; ++position) {
+    at::Tensor x = at::full({3}, 0.5);
+    x[position] = std::numeric_limits<float>::quiet_NaN();
+    CHECK_THROWS_WITH_AS(box{}.require_inside("pgd", x), "pgd: the input holds a NaN", std::invalid_argument);
+  }
+}
+
+TEST_CASE("box: bounds that are no interval are refused and named") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const at::Tensor x = at::full({3}, 0.5);
+  for (const box& bad : {box{1, 0}, box{1, 1}, box{nan, 1}, box{0, nan}, box{0, infinity}, box{-infinity, 0}}) {
+    CHECK_THROWS_WITH_AS(bad.require_inside("pgd", x), doctest::Contains("finite bounds, lower < upper; got ["),
+                         std::invalid_argument);
+  }
+}

@@ -1,0 +1,10 @@
+# What find_test.py runs: the search for LibTorch and the decision for or against its CUDA half, as the build does both.
+cmake_minimum_required(VERSION 3.25.1)
+list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../cmake")
+include(redoubtTorch)
+redoubt_find_torch(root 2.9)
+message(STATUS "root: ${root}.")
+if(root)
+  redoubt_torch_use_cuda(cuda "${WITH_CUDA}" "${root}/lib")
+  message(STATUS "cuda: ${cuda}.")
+endif()
