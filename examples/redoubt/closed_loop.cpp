@@ -23,7 +23,7 @@
 namespace redoubt::program {
 namespace {
 
-constexpr std::int64_t learnt_samples = 50000;
+constexpr std::int64_t held_out_samples = 10000;
 constexpr std::int64_t chunk = 32;             // requests answered in one forward pass
 constexpr std::int64_t accuracy_window = 200;  // requests an accuracy of the chart covers
 constexpr std::int64_t chart_stride = 25;
@@ -36,8 +36,8 @@ struct held_out_parts {
   samples calibrate;  // what its threshold is set by
   samples gate;       // what decides on deployment, and the healthy error rate
 
-  explicit held_out_parts(const samples& training) {
-    const samples rest = training.part(learnt_samples, training.count() - learnt_samples).scaled();
+  held_out_parts(const samples& training, std::int64_t first) {
+    const samples rest = training.part(first, held_out_samples).scaled();
     look = rest.part(0, 1000);
     fit = rest.part(1000, 3000);
     calibrate = rest.part(4000, 3000);
@@ -79,8 +79,8 @@ class closed_loop {
  public:
   closed_loop(const loop_plan& plan, const samples& training, const samples& test)
       : plan_{plan},
-        learnt_{training.part(0, learnt_samples)},
-        held_out_{training},
+        learnt_{training.part(0, plan.learnt_samples)},
+        held_out_{training, plan.learnt_samples},
         test_{test.scaled()},
         stream_{plan.seed, 1},
         served_{make_fashion_net(plan.seed)} {}
@@ -422,8 +422,9 @@ loop_plan loop_plan::full() {
 }
 
 loop_result run_closed_loop(const loop_plan& plan, const samples& training, const samples& test) {
-  require(training.count() >= learnt_samples + 10000, "loop: needs ", learnt_samples + 10000,
-          " training images, as Fashion-MNIST has; got ", training.count());
+  const std::int64_t needed = plan.learnt_samples + held_out_samples;
+  require(training.count() >= needed, "loop: needs ", needed, " training images, as Fashion-MNIST has; got ",
+          training.count());
   return closed_loop{plan, training, test}.run();
 }
 

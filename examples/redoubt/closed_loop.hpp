@@ -31,6 +31,8 @@ struct loop_plan {
   double run_length = 1e6;                 ///< of the acting alarm: healthy requests to a false one, on average
   double margin = 0.02;  ///< the healthy limit lies so far above the upper end of the gate's clean error's interval
 
+  std::int64_t learnt_samples = 50000;  ///< training images to learn from; the 10,000 after them are held out
+
   /// The longer run of `--full`.
   [[nodiscard]] static loop_plan full();
 };
@@ -47,7 +49,7 @@ struct loop_result {
 /// model takes over without a dropped request; the attacker attacks that one, and replays the old attack.
 ///
 /// Learns from the first 50,000 training images; training's held-out look, the detectors' fit and calibration and the
-/// gate use disjoint parts of the other 10,000; the stream and the final figures use the test set only.
+/// gate use disjoint parts of the next 10,000; the stream and the final figures use the test set only.
 /// Everything runs on a virtual clock: the same seed, thread count and machine give the same report, but for seconds.
 /// Throws `interruption` on Ctrl-C.
 [[nodiscard]] loop_result run_closed_loop(const loop_plan& plan, const samples& training, const samples& test);

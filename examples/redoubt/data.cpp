@@ -3,11 +3,11 @@
 #include "files.hpp"
 #include "idx.hpp"
 
-#include <c10/util/Exception.h>
 #include <torch/csrc/jit/serialization/pickle.h>
 #include <torch/types.h>
 
 #include <algorithm>
+#include <exception>
 #include <redoubt/core/error.hpp>
 #include <string>
 #include <vector>
@@ -24,16 +24,20 @@ at::Tensor read_idx_tensor(const fs::path& path) {
   return tensor;
 }
 
-at::Tensor read_saved_tensor(const fs::path& path, const std::string& bytes) {
+at::IValue unpickled(const fs::path& path, const std::string& bytes) {
   try {
-    const at::IValue value = torch::jit::pickle_load({bytes.begin(), bytes.end()});
-    if (value.isTensor()) {
-      return value.toTensor().detach();
-    }
-    fail(path.string(), ": holds a ", value.tagKind(), "; save one tensor with torch.save");
-  } catch (const c10::Error&) {
+    return torch::jit::pickle_load({bytes.begin(), bytes.end()});
+  } catch (const std::exception&) {  // damage shows in more than c10::Error
     fail(path.string(), ": cut short or damaged; save one tensor with torch.save");
   }
+}
+
+at::Tensor read_saved_tensor(const fs::path& path, const std::string& bytes) {
+  const at::IValue value = unpickled(path, bytes);
+  if (!value.isTensor()) {
+    fail(path.string(), ": holds a ", value.tagKind(), "; save one tensor with torch.save");
+  }
+  return value.toTensor().detach();
 }
 
 at::Tensor read_file(const fs::path& path) {
@@ -64,9 +68,11 @@ at::Tensor read_any(const fs::path& path) {
   std::vector<at::Tensor> parts;
   for (const fs::path& shard : shards) {
     parts.push_back(read_file(shard));
-    if (parts.back().dim() == 0 || parts.back().sizes().slice(1) != parts.front().sizes().slice(1)) {
-      fail(shard.string(), ": shape ", parts.back().sizes(), " does not join to ", parts.front().sizes(), " of ",
-           shards.front().filename().string());
+    const at::Tensor& first = parts.front();
+    const at::Tensor& part = parts.back();
+    if (part.dim() == 0 || part.sizes().slice(1) != first.sizes().slice(1) || part.dtype() != first.dtype()) {
+      fail(shard.string(), ": ", part.dtype().name(), " ", part.sizes(), " does not join to ", first.dtype().name(),
+           " ", first.sizes(), " of ", shards.front().filename().string());
     }
   }
   return torch::cat(parts);

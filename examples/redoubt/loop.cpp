@@ -2,6 +2,7 @@
 #include "closed_loop.hpp"
 #include "command.hpp"
 #include "files.hpp"
+#include "interrupt.hpp"
 #include "report_page.hpp"
 
 #include <ATen/Parallel.h>
@@ -56,11 +57,13 @@ outcome loop(const settings& chosen) {
   loop_result result = run_closed_loop(plan, training, test);
   describe_run(result.report, chosen);
   nlohmann::json json = report_json(result.report);
+  const interrupt_watch whole;  // Ctrl-C waits until all is written
   result.standard.save((folder / "standard.pt").string());
   if (result.hardened) {
     result.hardened->save((folder / "hardened.pt").string());
   }
   write_whole(folder / "report.html", report_page(result.report));
+  write_whole(folder / "accuracy.svg", accuracy_picture(result.report));
   write_whole(folder / "report.json", json.dump(2) + '\n');
   const std::string table = report_table(result.report) + "\nreport: " + (folder / "report.html").string() + '\n';
   return {.report = std::move(json), .prose = table, .exit_code = result.report.deployed_at ? 0 : 3};
@@ -73,7 +76,7 @@ command make_loop(CLI::App& root) {
   CLI::App* flags = root.add_subcommand(
       "loop", "the closed loop in one process: serve, attack, detect, harden, gate, deploy, recover");
   flags->add_option("--data", chosen->data, "folder of Fashion-MNIST's four IDX files, gzipped or not")->required();
-  flags->add_option("--report", chosen->report, "folder for report.html, report.json and the two models")
+  flags->add_option("--report", chosen->report, "folder for report.html, report.json, accuracy.svg and the two models")
       ->capture_default_str();
   flags->add_flag("--full", chosen->full, "harden a larger network for longer, up to half an hour");
   flags->add_option("--seed", chosen->seed, "of all randomness")->capture_default_str();

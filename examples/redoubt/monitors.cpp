@@ -1,7 +1,9 @@
 #include "monitors.hpp"
 
+#include "html.hpp"
+
+#include <cmath>
 #include <deque>
-#include <memory>
 #include <redoubt/core/philox.hpp>
 #include <redoubt/drift/adwin.hpp>
 #include <redoubt/drift/cusum.hpp>
@@ -9,7 +11,6 @@
 #include <redoubt/drift/eddm.hpp>
 #include <redoubt/drift/ks_test.hpp>
 #include <redoubt/drift/page_hinkley.hpp>
-#include <sstream>
 #include <utility>
 
 namespace redoubt::program {
@@ -39,10 +40,8 @@ std::function<alarm(double)> windowed_ks(std::vector<double> reference) {
       };
 }
 
-std::string said(const auto&... pieces) {
-  std::ostringstream text;
-  (text << ... << pieces);
-  return text.str();
+std::string requests(double count) {
+  return grouped(static_cast<std::int64_t>(count)) + " requests";
 }
 
 }  // namespace
@@ -57,16 +56,14 @@ monitors::monitors(const healthy_state& healthy, self_attack_detector label_free
       {.name = "e-SR",
        .kind = evidence::labelled,
        .acts = true,
-       .note = said("errors; at least ", healthy.run_length,
-                    " requests to a false alarm on average, guaranteed while the "
-                    "error rate is at most ",
-                    rate)},
+       .note = "errors; at least " + requests(healthy.run_length) +
+               " to a false alarm on average, guaranteed while the error rate is at most " + percent(rate)},
       streaming(acting_alarm(healthy)));
   add(sight::attack_score,
       {.name = "self-attack CUSUM",
        .kind = evidence::label_free,
-       .note = said("features and logits; calibrated to ", label_free.options().run_length,
-                    " requests to a false alarm, not guaranteed")},
+       .note = "features and logits; calibrated to " + requests(label_free.options().run_length) +
+               " to a false alarm, not guaranteed"},
       streaming(std::move(label_free)));
   // A CUSUM for an error rate that rises from the healthy one to twice as much, in units of its deviation.
   const double deviation = std::sqrt(rate * (1 - rate));

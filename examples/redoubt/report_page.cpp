@@ -373,4 +373,15 @@ std::string report_page(const loop_report& report) {
       making_section(report), "</main>\n</body>\n</html>\n");
 }
 
+std::string accuracy_picture(const loop_report& report) {
+  const std::string chart = accuracy_chart(report, 980);
+  constexpr std::string_view opening = "<svg ";
+  const std::size_t inside = chart.find('>') + 1;
+  return text("<svg xmlns=\"http://www.w3.org/2000/svg\" ", chart.substr(opening.size(), inside - opening.size()),
+              "<style>", page_style,
+              "svg { font-family: system-ui, sans-serif; }</style>"
+              "<rect width=\"100%\" height=\"100%\" style=\"fill: var(--page)\"/>",
+              chart.substr(inside), '\n');
+}
+
 }  // namespace redoubt::program

@@ -14,6 +14,8 @@
 #include <memory>
 #include <redoubt/train/adversarial_trainer.hpp>
 #include <sstream>
+#include <system_error>
+#include <utility>
 
 namespace redoubt::program {
 namespace {
@@ -38,6 +40,25 @@ struct settings {
 fs::path checkpoint_folder(const settings& chosen) {
   return chosen.resume.empty() ? fs::path{chosen.out + ".checkpoint"} : fs::path{chosen.resume};
 }
+
+/// The folder of a training's checkpoint, made where it is missing. It goes with the object once it is empty: a
+/// training that failed before its first checkpoint leaves nothing behind, and what else is in there is not ours to
+/// remove.
+class checkpoint_place {
+ public:
+  explicit checkpoint_place(fs::path folder) : folder_{std::move(folder)} { fs::create_directories(folder_); }
+  ~checkpoint_place() {
+    std::error_code not_empty;
+    fs::remove(folder_, not_empty);
+  }
+  checkpoint_place(const checkpoint_place&) = delete;
+  checkpoint_place& operator=(const checkpoint_place&) = delete;
+
+  [[nodiscard]] fs::path file() const { return folder_ / "checkpoint.pt"; }
+
+ private:
+  fs::path folder_;
+};
 
 constexpr std::int64_t held_out_samples = 1000;
 
@@ -67,7 +88,7 @@ void train_to_the_end(Trainer& trainer, const fs::path& checkpoint) {
   while (!trainer.done()) {
     const training_progress now = trainer.step();
     bar.update(static_cast<double>(now.step), describe(now));
-    if (interrupted() && !trainer.done()) {
+    if (interrupted()) {
       trainer.save(checkpoint.string());
       stop_interrupted("checkpoint kept in " + checkpoint.parent_path().string() + "; go on with --resume " +
                        checkpoint.parent_path().string());
@@ -76,12 +97,18 @@ void train_to_the_end(Trainer& trainer, const fs::path& checkpoint) {
   trainer.finish();
 }
 
+// In one go: Ctrl-C waits, as a half-written model would be left behind.
+void save_and_forget(const script_model& model, const std::string& out, const fs::path& checkpoint) {
+  const interrupt_watch watch;
+  model.save(out);
+  fs::remove(checkpoint);
+}
+
 outcome train(const settings& chosen) {
   const auto began = std::chrono::steady_clock::now();
   require_writable(chosen.out);
   const fs::path folder = checkpoint_folder(chosen);
-  const fs::path checkpoint = folder / "checkpoint.pt";
-  if (!chosen.resume.empty() && !fs::is_regular_file(checkpoint)) {
+  if (!chosen.resume.empty() && !fs::is_regular_file(folder / "checkpoint.pt")) {
     fail("--resume ", chosen.resume, ": holds no checkpoint.pt");
   }
   const at::Device device = input_settings{.device = chosen.device}.resolved_device();
@@ -91,7 +118,8 @@ outcome train(const settings& chosen) {
   const samples all = read_training_set(chosen.data);
   const samples held_out = held_out_of(all).scaled();
   const samples learnt = all.part(0, all.count() - held_out_samples);
-  fs::create_directories(folder);
+  const checkpoint_place place{folder};
+  const std::string checkpoint = place.file().string();
 
   torch::optim::Adam optimizer{model.parameters(), torch::optim::AdamOptions{chosen.learning_rate}};
   const training_options options{.epochs = chosen.epochs,
@@ -99,7 +127,7 @@ outcome train(const settings& chosen) {
                                  .schedule = one_cycle{chosen.learning_rate},
                                  .averaging = chosen.averaging,
                                  .held_out = {held_out.images.to(device), held_out.labels.to(device)},
-                                 .checkpoint = checkpoint.string(),
+                                 .checkpoint = checkpoint,
                                  .seed = chosen.attack.seed};
   nlohmann::json json = chosen.attack.to_json();
   std::string finding;
@@ -107,7 +135,7 @@ outcome train(const settings& chosen) {
     adversarial_trainer trainer{
         model, attack, optimizer, {learnt.images.to(device), learnt.labels.to(device)}, options};
     if (!chosen.resume.empty()) {
-      trainer.resume(checkpoint.string());
+      trainer.resume(checkpoint);
     }
     train_to_the_end(trainer, checkpoint);
     finding = name_of(trainer.finding());
@@ -117,8 +145,7 @@ outcome train(const settings& chosen) {
     }
   });
   model.to(at::kCPU);
-  model.save(chosen.out);
-  fs::remove_all(folder);
+  save_and_forget(model, chosen.out, checkpoint);
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   json.update({{"out", chosen.out}, {"finding", finding}, {"seconds", seconds}, {"device", chosen.device}});

@@ -25,7 +25,7 @@ TEST_CASE("box: its bounds count as the input's own type rounds them") {
   // None of these bounds is a number of these types: a value on the bound is a rounding away from it.
   const box bounds{-2.1179, 2.64};
   for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16}) {
-    CAPTURE(c10::toString(type));
+    CAPTURE(std::string{c10::toString(type)});
     CHECK_NOTHROW(bounds.require_inside("test", at::tensor({-2.1179, 2.64}, at::kDouble).to(type)));
     CHECK_THROWS_AS(bounds.require_inside("test", at::tensor({-2.1179, 2.68}, at::kDouble).to(type)),
                     std::invalid_argument);

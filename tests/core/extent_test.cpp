@@ -18,7 +18,7 @@ TEST_CASE("per_sample: one number a sample reaches every element of the sample, 
   const at::Tensor like = at::ones({2, 3, 2}, at::kDouble);
   const at::Tensor numbers = redoubt::per_sample(at::tensor({2.0F, 5.0F}), like);
   CHECK(numbers.sizes() == at::IntArrayRef{2, 1, 1});
-  CHECK(numbers.scalar_type() == at::kDouble);
+  CHECK((numbers.scalar_type() == at::kDouble));
   CHECK(at::equal(like.mul(numbers).sum({1, 2}), at::tensor({12.0, 30.0}, at::kDouble)));
 }
 

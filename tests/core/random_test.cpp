@@ -95,7 +95,7 @@ TEST_CASE("draws: memory format, type and strides of `like` change nothing; the 
   const at::Tensor plain = at::empty({3, 2, 4, 5});
   for (const auto numbers : {uniform_like, normal_like}) {
     const at::Tensor expected = numbers(plain, first_rows(3), {.seed = 2});
-    CHECK(expected.scalar_type() == at::kFloat);
+    CHECK((expected.scalar_type() == at::kFloat));
     CHECK(expected.sizes() == plain.sizes());
     CHECK(at::equal(numbers(plain.contiguous(at::MemoryFormat::ChannelsLast), first_rows(3), {.seed = 2}), expected));
     CHECK(at::equal(numbers(at::empty({4, 5, 2, 3}).permute({3, 2, 0, 1}), first_rows(3), {.seed = 2}), expected));

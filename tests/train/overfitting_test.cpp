@@ -36,7 +36,7 @@ TEST_CASE("overfitting_watch names the catastrophe of FGSM training at eps 0.2 w
                               {.fgsm = 58.0, .pgd = 23.4},
                               {.fgsm = 64.4, .pgd = 24.4},
                               {.fgsm = 74.4, .pgd = 42.6}});
-  CHECK(said == std::vector{none, catastrophic, catastrophic, catastrophic});
+  CHECK((said == std::vector{none, catastrophic, catastrophic, catastrophic}));
 }
 
 TEST_CASE("overfitting_watch is silent where one-step training goes well, at eps 0.1") {
@@ -47,7 +47,7 @@ TEST_CASE("overfitting_watch is silent where one-step training goes well, at eps
   const std::vector<held_out_accuracy> noisy{
       {.fgsm = 66.2, .pgd = 64.0}, {.fgsm = 70.8, .pgd = 68.6}, {.fgsm = 66.8, .pgd = 65.0}};
   for (const auto& history : {from_x, random_start, noisy}) {
-    CHECK(findings(history) == std::vector{none, none, none});
+    CHECK((findings(history) == std::vector{none, none, none}));
   }
   // Their fourth epochs, with the gap at its widest.
   auto longest = from_x;
@@ -60,19 +60,19 @@ TEST_CASE("overfitting_watch does not take the gap of FGSM training with a rando
                               {.fgsm = 61.4, .pgd = 57.0},
                               {.fgsm = 68.4, .pgd = 61.2},
                               {.fgsm = 65.6, .pgd = 58.2}});
-  CHECK(said == std::vector{none, none, none, none});
+  CHECK((said == std::vector{none, none, none, none}));
 }
 
 TEST_CASE("overfitting_watch: a model that never was robust is no catastrophe") {
   // Standard training.
-  CHECK(findings({{.fgsm = 4.8, .pgd = 1.1}, {.fgsm = 15, .pgd = 3}}) == std::vector{none, none});
+  CHECK((findings({{.fgsm = 4.8, .pgd = 1.1}, {.fgsm = 15, .pgd = 3}}) == std::vector{none, none}));
 }
 
 TEST_CASE("overfitting_watch: a gap needs a fall beside it, or twice the width") {
-  CHECK(findings({{.fgsm = 60, .pgd = 48}, {.fgsm = 62, .pgd = 48}}) == std::vector{none, none});
-  CHECK(findings({{.fgsm = 60, .pgd = 48}, {.fgsm = 50, .pgd = 37}}) == std::vector{none, catastrophic});
-  CHECK(findings({{.fgsm = 60, .pgd = 48}, {.fgsm = 41, .pgd = 37}}) == std::vector{none, none});
-  CHECK(findings({{.fgsm = 71, .pgd = 50}}) == std::vector{catastrophic});
+  CHECK((findings({{.fgsm = 60, .pgd = 48}, {.fgsm = 62, .pgd = 48}}) == std::vector{none, none}));
+  CHECK((findings({{.fgsm = 60, .pgd = 48}, {.fgsm = 50, .pgd = 37}}) == std::vector{none, catastrophic}));
+  CHECK((findings({{.fgsm = 60, .pgd = 48}, {.fgsm = 41, .pgd = 37}}) == std::vector{none, none}));
+  CHECK((findings({{.fgsm = 71, .pgd = 50}}) == std::vector{catastrophic}));
 }
 
 TEST_CASE("overfitting_watch names robust overfitting: held-out robustness falls while the training loss does") {
@@ -83,7 +83,7 @@ TEST_CASE("overfitting_watch names robust overfitting: held-out robustness falls
                               {.fgsm = 55, .pgd = 52},
                               {.fgsm = 54, .pgd = 50},
                               {.fgsm = 52, .pgd = 48}});
-  CHECK(said == std::vector{none, none, none, none, none, robust});
+  CHECK((said == std::vector{none, none, none, none, none, robust}));
 }
 
 TEST_CASE("overfitting_watch: a fall together with the training's own is not overfitting") {

@@ -75,6 +75,7 @@ inline redoubt::script_model scripted(std::uint64_t seed, double dropout = 0) {
   };
   layer("hidden", 16, features);
   layer("logits", 2, 16);
+  module.register_attribute("training", c10::BoolType::get(), true);
   module.register_attribute("rate", c10::FloatType::get(), dropout);
   module.define(R"(
 def features(self, x: Tensor) -> Tensor:

@@ -19,10 +19,10 @@ TEST_CASE("labelled_data hands out the rows that are asked for, in their order")
 TEST_CASE("labelled_data: bytes become the 256 numbers of [0, 1], floating point stays what it is") {
   const labelled_data bytes{at::arange(256).to(at::kByte).view({256, 1}), at::zeros({256}, at::kLong)};
   const labelled_data images = bytes.at(at::arange(256));
-  CHECK(images.x.scalar_type() == at::kFloat);
+  CHECK((images.x.scalar_type() == at::kFloat));
   CHECK(images.x.equal(at::arange(256, at::kFloat).view({256, 1}).div(255)));
   CHECK(images.x.max().item<float>() == 1);
-  CHECK(bytes.x.scalar_type() == at::kByte);
+  CHECK((bytes.x.scalar_type() == at::kByte));
 
   const labelled_data fine{at::linspace(0, 1, 12, at::kDouble).view({4, 3}), at::zeros({4}, at::kLong)};
   CHECK(fine.at(at::arange(4)).x.equal(fine.x));

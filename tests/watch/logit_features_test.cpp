@@ -85,7 +85,7 @@ TEST_CASE("logit_features are float32 without a gradient, whatever the model com
   for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
     const at::Tensor x = at::ones({2, 3}, type).requires_grad_();
     const at::Tensor all = logit_features(identity, x);
-    CHECK(all.scalar_type() == at::kFloat);
+    CHECK((all.scalar_type() == at::kFloat));
     CHECK_FALSE(all.requires_grad());
   }
 }

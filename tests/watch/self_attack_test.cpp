@@ -9,6 +9,7 @@
 #include <cmath>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/core/philox.hpp>
+#include <redoubt/norm/linf.hpp>
 #include <redoubt/train/adversarial_trainer.hpp>
 #include <redoubt/train/schedule.hpp>
 #include <stdexcept>
@@ -46,11 +47,18 @@ struct deployment {
   labelled_data calibrate = small::accurate_or_robust(1000, 3);
   labelled_data stream = small::accurate_or_robust(2000, 4);
 
-  [[nodiscard]] self_attack_detector detector(const redoubt::self_attack_options& options = {}) {
+  self_attack_detector detector = learnt({});
+
+  [[nodiscard]] self_attack_detector learnt(const redoubt::self_attack_options& options) {
     return self_attack_detector::learn(model, attack_mixture(linf{.radius = radius}), fit.x, fit.y, calibrate.x,
                                        options);
   }
 };
+
+/// Enough to see what an option does.
+redoubt::self_attack_options quick() {
+  return {.run_length = 1e3, .classifier = {.epochs = 5}};
+}
 
 /// Made once, as it takes a second.
 deployment& deployed() {
@@ -74,7 +82,7 @@ int requests_until_alarm(self_attack_detector detector, const std::vector<double
 
 TEST_CASE("self_attack_detector: attacked requests alarm within a few tens, without labels") {
   deployment& d = deployed();
-  const self_attack_detector detector = d.detector();
+  const self_attack_detector& detector = d.detector;
   const auto shows = [&](const auto& attack, int median_limit) {
     const redoubt::eval_scope scope{d.model};
     const at::Tensor attacked = attack(d.model, d.stream.x, d.stream.y);
@@ -95,7 +103,7 @@ TEST_CASE("self_attack_detector: attacked requests alarm within a few tens, with
 
 TEST_CASE("self_attack_detector: clean requests do not alarm over 20,000 replays") {
   deployment& d = deployed();
-  const self_attack_detector detector = d.detector();
+  const self_attack_detector& detector = d.detector;
   const std::vector<double> scores = detector.scores(d.model, d.stream.x);
   CHECK(requests_until_alarm(detector, scores, 77, 20000) == 20001);
 }
@@ -104,7 +112,9 @@ TEST_CASE("self_attack_detector: no request counts for more than the clip, and n
   deployment& d = deployed();
   for (const double clip : {1.5, 4.}) {
     CAPTURE(clip);
-    const self_attack_detector detector = d.detector({.clip = clip});
+    redoubt::self_attack_options options = quick();
+    options.clip = clip;
+    const self_attack_detector detector = d.learnt(options);
     const redoubt::fgsm attack{linf{.radius = radius}};
     for (const at::Tensor& x : {d.stream.x, attack(d.model, d.stream.x, d.stream.y)}) {
       const std::vector<double> scores = detector.scores(d.model, x);
@@ -124,7 +134,7 @@ TEST_CASE("self_attack_detector: a model whose attacks are told from clean at on
     return at::zeros_like(x);
   };
   self_attack_detector detector =
-      self_attack_detector::learn(d.model, {obvious}, d.fit.x, d.fit.y, d.calibrate.x, {.clip = 1});
+      self_attack_detector::learn(d.model, {obvious}, d.fit.x, d.fit.y, d.calibrate.x, {.clip = 1, .run_length = 1e3});
   CHECK(detector.threshold() >= 1);
   for (const double score : detector.scores(d.model, d.stream.x)) {
     REQUIRE(detector.update(score) == alarm::none);
@@ -141,17 +151,16 @@ TEST_CASE("self_attack_detector: a model whose attacks are told from clean at on
 
 TEST_CASE("self_attack_detector: the same seed gives the same detector to the bit") {
   deployment& d = deployed();
-  const self_attack_detector one = d.detector({.seed = 3});
-  const self_attack_detector other = d.detector({.seed = 3});
+  const self_attack_detector one = d.learnt(quick());
+  const self_attack_detector other = d.learnt(quick());
   CHECK(one.threshold() == other.threshold());
   CHECK(one.scores(d.model, d.stream.x) == other.scores(d.model, d.stream.x));
 }
 
 TEST_CASE("self_attack_detector: the batch decides how much is done at once, and no score beyond a rounding") {
   deployment& d = deployed();
-  const self_attack_detector detector = d.detector({.batch = 1000});
-  const std::vector<double> all = detector.scores(d.model, d.stream.x);
-  const std::vector<double> few = detector.scores(d.model, d.stream.x.narrow(0, 500, 7));
+  const std::vector<double> all = d.detector.scores(d.model, d.stream.x);
+  const std::vector<double> few = d.detector.scores(d.model, d.stream.x.narrow(0, 500, 7));
   for (std::size_t i = 0; i < 7; ++i) {
     CHECK(few[i] == doctest::Approx(all[500 + i]).epsilon(1e-3));
   }
@@ -165,7 +174,7 @@ TEST_CASE("self_attack_detector leaves the model's modes and weights and the glo
   at::manual_seed(6);
   const at::Tensor expected = at::rand({4});
   at::manual_seed(6);
-  const self_attack_detector detector = d.detector();
+  const self_attack_detector detector = d.learnt(quick());
   static_cast<void>(detector.scores(d.model, d.stream.x));
   CHECK(d.model.modes() == modes);
   CHECK(small::same_bits(small::state_of(d.model), weights));
@@ -173,7 +182,7 @@ TEST_CASE("self_attack_detector leaves the model's modes and weights and the glo
 }
 
 TEST_CASE("self_attack_detector starts afresh after an alarm, and when it is told to") {
-  self_attack_detector detector = deployed().detector();
+  self_attack_detector detector = deployed().detector;
   int to_alarm = 1;
   while (detector.update(2) == alarm::none) {
     ++to_alarm;
@@ -187,7 +196,9 @@ TEST_CASE("self_attack_detector starts afresh after an alarm, and when it is tol
 
 TEST_CASE("self_attack_detector: a longer run length has a higher threshold") {
   deployment& d = deployed();
-  CHECK(d.detector({.run_length = 1e3}).threshold() < d.detector({.run_length = 1e5}).threshold());
+  redoubt::self_attack_options longer = quick();
+  longer.run_length *= 10;
+  CHECK(d.learnt(quick()).threshold() < d.learnt(longer).threshold());
 }
 
 TEST_CASE("attack_mixture: four attacks, one step at a third, half and all of the radius and PGD at all of it") {

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 
 #include <cstdint>
 #include <redoubt/attack/detail/best_points.hpp>
@@ -67,6 +68,7 @@ struct pgd {
   [[nodiscard]] attack_result run(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                   const at::Tensor& rows = {}) const {
     static_assert(a_classifier<Model>, "pgd: the model must map a batch at::Tensor to logits at::Tensor");
+    const c10::InferenceMode with_graphs{false};
     const detail::attack_input input = detail::checked_input("pgd", x, y, rows, options.box);
     require_options(x.size(0));
     const untouched<std::remove_cvref_t<Model>> guard{model, x.device()};
@@ -132,10 +134,11 @@ struct pgd {
       }
       const at::Tensor loss = climbed_loss(now, logits);
       at::Tensor gradient = detail::input_gradient("pgd", loss, logits, point);
-      now.best.zero_gradient.logical_or_(gradient.flatten(1).abs().amax(1).eq(0));
+      const at::Tensor fooled = detail::is_fooled(logits, now.input.y, options.targeted);
+      now.best.zero_gradient.logical_or_(gradient.flatten(1).abs().amax(1).eq(0).logical_and_(fooled.logical_not()));
       point = point.detach();
       if (looks) {
-        now.best.offer(point, loss.detach(), detail::is_fooled(logits, now.input.y, options.targeted));
+        now.best.offer(point, loss.detach(), fooled);
         if (options.drop_fooled && drop_fooled(now, point, gradient, found)) {
           return;
         }

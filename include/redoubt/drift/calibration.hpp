@@ -21,9 +21,10 @@ struct calibration_options {
 /// The threshold at which an upward `cusum` with target 0 over healthy scores alarms once in `run_length` values.
 ///
 /// Draws a stream of run_length x excursions values from `healthy` with replacement, and takes the level that its
-/// excursions from zero exceed `excursions` times. By simulation, so it is as good as the sample is like what will
-/// come: the scores should belong to inputs that nothing was fitted on, and a threshold that must hold on other inputs
-/// wants a run length several times the one promised. Throws std::invalid_argument where the healthy scores have a mean
+/// excursions from zero exceed `excursions` times; 0 where fewer leave zero at all. By simulation, so it is as good as
+/// the sample is like what will come: the scores should belong to inputs that nothing was fitted on, and a threshold
+/// that must hold on other inputs wants a run length several times the one promised. Throws std::invalid_argument where
+/// the healthy scores have a mean
 /// >= slack: their sum would climb without a change. Cost: about 5 ns a simulated value.
 [[nodiscard]] inline double cusum_threshold(std::span<const double> healthy, const calibration_options& options = {}) {
   require(!healthy.empty(), "cusum_threshold: needs healthy scores");

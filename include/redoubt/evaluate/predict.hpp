@@ -3,6 +3,10 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <redoubt/attack/detail/input.hpp>
+#include <redoubt/core/error.hpp>
 #include <redoubt/model/classifier.hpp>
 
 namespace redoubt {
@@ -14,19 +18,24 @@ struct verdict {
 };
 
 /// Classifies x [N, ...] against y int64 [N], without gradients, in the mode that the model is in.
+///
+/// Throws std::invalid_argument for labels that are not one int64 per sample, or outside the model's classes.
 [[nodiscard]] inline verdict judge(const classifier_view& model, const at::Tensor& x, const at::Tensor& y) {
+  detail::require_label_each("judge", y, x.size(0));
   const at::NoGradGuard no_gradient;
   const at::Tensor logits = logits_of(model, x);
+  detail::require_labels("judge", y, logits.size(1));
   const at::Tensor nan = logits.isnan().any(1);
   return {logits.argmax(1).eq(y).logical_and_(nan.logical_not()), nan};
 }
 
 /// The share of x [N, ...] that the model classifies as y, in [0, 1], in eval mode (modes are put back).
 ///
-/// Goes through x in batches of `batch`. Throws std::invalid_argument for no samples.
+/// Goes through x in batches of `batch`. Throws std::invalid_argument for no samples, and for labels as `judge` does.
 template <class Model>
 [[nodiscard]] double accuracy(Model&& model, const at::Tensor& x, const at::Tensor& y, std::int64_t batch = 256) {
   require(x.size(0) > 0 && batch > 0, "accuracy: needs samples and a positive batch, got ", x.size(0), " and ", batch);
+  detail::require_label_each("accuracy", y, x.size(0));
   const eval_scope scope{model};
   std::int64_t correct = 0;
   for (std::int64_t i = 0; i < x.size(0); i += batch) {

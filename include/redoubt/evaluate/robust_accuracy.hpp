@@ -82,16 +82,20 @@ template <class Attack, class Model>
 /// not attacked; each adversarial example is classified anew, so that nothing rests on the attack's own word. The model
 /// is evaluated in eval mode, and every submodule's mode is put back, also after an exception.
 /// `batch` and the order of samples change no sample's outcome, as attacks key their randomness by `rows`.
-/// Throws std::invalid_argument for no samples, and whatever the attack throws.
+/// Throws std::invalid_argument for no samples, labels or rows that are not one int64 per sample, labels outside the
+/// model's classes, and whatever the attack throws.
 /// Cost: one forward of all, the attack and one more forward of those that were right.
 template <class Attack, class Model>
 [[nodiscard]] robustness robust_accuracy(const Attack& attack, Model&& model, const at::Tensor& x, const at::Tensor& y,
                                          const evaluation_options& options = {}) {
   const auto began = std::chrono::steady_clock::now();
   require(x.defined() && x.dim() >= 2 && x.size(0) > 0, "robust_accuracy: needs a batch [N, ...] with N >= 1");
-  require(y.defined() && y.dim() == 1 && y.size(0) == x.size(0), "robust_accuracy: ", x.size(0), " inputs but ",
-          y.defined() ? y.numel() : 0, " labels");
+  detail::require_label_each("robust_accuracy", y, x.size(0));
+  detail::require_row_each("robust_accuracy", options.rows, x.size(0));
   require(options.batch >= 1, "robust_accuracy: batch must be at least 1, got ", options.batch);
+  // Asked before the work and not after it.
+  require(options.confidence > 0 && options.confidence < 1, "robust_accuracy: confidence must lie in (0, 1), got ",
+          options.confidence);
   const std::int64_t n = x.size(0);
   const at::Tensor rows = options.rows.defined() ? options.rows : y.new_ones({n}, at::kLong).cumsum(0).sub_(1);
   const eval_scope scope{model};

@@ -17,9 +17,9 @@ struct dlr {
     require(logits.size(1) >= 3, "dlr: needs at least 3 classes, the model has ", logits.size(1), "; use margin");
     const at::Tensor top = std::get<0>(logits.topk(3, 1));
     const at::Tensor spread = top.select(1, 0).sub(top.select(1, 2));
-    // Where three logits tie the ratio is 0/0: an absolute 1e-12 keeps it 0 and is below any float32 spread that
-    // counts.
-    return margin{}(logits, y).div(spread.add(1e-12));
+    // Where three logits tie, the ratio would be 0/0: the margin stands alone. No guard added to the divisor holds in
+    // half precision.
+    return margin{}(logits, y).div(spread.masked_fill(spread.eq(0), 1));
   }
 };
 

@@ -76,7 +76,7 @@ class script_model {
     return flags;
   }
 
-  void set_modes(const std::vector<bool>& flags) {
+  void set_modes(const std::vector<bool>& flags) const {
     std::size_t i = 0;
     for (auto part : module_.modules()) {
       if (part.hasattr("training")) {
@@ -86,7 +86,7 @@ class script_model {
     }
   }
 
-  void train(bool on = true) {
+  void train(bool on = true) const {
     for (auto part : module_.modules()) {
       if (part.hasattr("training")) {
         part.setattr("training", on);

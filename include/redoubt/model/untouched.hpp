@@ -3,7 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
-#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 
 #include <mutex>
 #include <redoubt/model/classifier.hpp>
@@ -22,9 +22,9 @@ class untouched {
  public:
   untouched(const Model& model, const at::Device& device) {
     if constexpr (a_module<Model>) {
-      buffers_ = const_cast<Model&>(model).buffers();  // NOLINT(cppcoreguidelines-pro-type-const-cast): reads only
-      for (const at::Tensor& buffer : buffers_) {
-        buffer_copies_.push_back(buffer.detach().clone());
+      model_ = const_cast<Model*>(&model);  // NOLINT(cppcoreguidelines-pro-type-const-cast): what is moved is put back
+      for (const at::Tensor& buffer : model_->buffers()) {
+        buffers_.push_back(buffer.detach().clone());
       }
     }
     remember(at::globalContext().defaultGenerator(at::Device(at::kCPU)));
@@ -35,9 +35,8 @@ class untouched {
   untouched(const untouched&) = delete;
   untouched& operator=(const untouched&) = delete;
   ~untouched() {
-    const c10::NoGradGuard no_grad;
-    for (std::size_t i = 0; i < buffers_.size(); ++i) {
-      buffers_[i].copy_(buffer_copies_[i]);
+    if constexpr (a_module<Model>) {
+      put_buffers_back();
     }
     for (auto& [generator, state] : generators_) {
       const std::scoped_lock lock{generator.mutex()};
@@ -46,14 +45,25 @@ class untouched {
   }
 
  private:
+  void put_buffers_back() {
+    // Inference mode takes buffers that were made in it as well as others.
+    const c10::InferenceMode no_gradient;
+    // Asked for anew: some models put another tensor in a buffer's place where others write to it.
+    const std::vector<at::Tensor> now = model_->buffers();
+    for (std::size_t i = 0; i < now.size() && i < buffers_.size(); ++i) {
+      // Through data(), which leaves the buffer's version alone: a graph that saved it before is still good.
+      now[i].data().copy_(buffers_[i]);
+    }
+  }
+
   void remember(at::Generator generator) {
     const std::scoped_lock lock{generator.mutex()};
     at::Tensor state = generator.get_state();
     generators_.emplace_back(std::move(generator), std::move(state));
   }
 
+  Model* model_ = nullptr;
   std::vector<at::Tensor> buffers_;
-  std::vector<at::Tensor> buffer_copies_;
   std::vector<std::pair<at::Generator, at::Tensor>> generators_;
 };
 

@@ -26,10 +26,12 @@ namespace redoubt {
 ///
 /// `Model` is an `nn_model` or a `script_model` (any `a_module`), `Attack` any attack of the form attack(model, x, y,
 /// rows), `no_attack` for standard training. The optimizer is the caller's, over `model.parameters()`.
-/// `step()` does one batch, `run()` all that is left; both leave the model in train mode, `finish()` puts the final
-/// weights in place (the average where there is one; those of the best look where overfitting was noticed) and sets
-/// eval mode. The attack sees the model in eval mode: a batch does not move its own target's BatchNorm statistics. The
-/// same seed, thread count and machine give bitwise the same weights, also across `save` and `resume`. Throws
+/// `step()` does one batch, `run()` all that is left. Submodules train in the modes that they are in: call
+/// `model.train()` before, and one that its owner froze stays frozen. `finish()`, which `run()` ends with, puts the
+/// final weights in place (the average where there is one; those of the best look where overfitting was noticed) and
+/// sets eval mode. The attack sees the model in eval mode: a batch does not move its own target's BatchNorm statistics.
+/// The same seed, thread count and machine give bitwise the same weights, also across `save` and `resume`; dropout
+/// draws from the global generator, which the caller seeds and a checkpoint keeps (the CPU's). Throws
 /// std::invalid_argument for options out of range and std::runtime_error for checkpoints that cannot be used. Cost of a
 /// step: the attack and one forward and backward.
 template <class Model, class Attack>
@@ -282,10 +284,26 @@ class adversarial_trainer {
       parameters += parameter.numel();
     }
     std::ostringstream text;
-    text << "data " << data_.x.sizes() << " sum " << data_.x.sum().template item<double>() << ", parameters "
+    text.precision(9);  // what every machine agrees on
+    text << "data " << data_.x.sizes() << " sum " << input_sum() << " labels " << label_sum() << ", parameters "
          << parameters << ", epochs " << options_.epochs << ", batch " << options_.batch << ", averaging "
          << options_.averaging << ", seed " << options_.seed;
     return text.str();
+  }
+
+  // Sums weighed by place: the same samples in another order are other data, as rows number them.
+  [[nodiscard]] at::Tensor places() const { return data_.y.new_ones(data_.y.sizes(), at::kLong).cumsum(0); }
+  [[nodiscard]] std::int64_t label_sum() const { return data_.y.mul(places()).sum().template item<std::int64_t>(); }
+  [[nodiscard]] double input_sum() const {
+    constexpr std::int64_t part = 4096;  // in double precision, which all data at once may have no room for
+    const at::Tensor weights = places().to(at::kDouble);
+    double sum = 0;
+    for (std::int64_t first = 0; first < data_.x.size(0); first += part) {
+      const std::int64_t count = std::min(part, data_.x.size(0) - first);
+      const at::Tensor sums = data_.x.narrow(0, first, count).flatten(1).to(at::kDouble).sum(1);
+      sum += sums.dot(weights.narrow(0, first, count)).template item<double>();
+    }
+    return sum;
   }
 
   [[nodiscard]] std::vector<double> pack() const {

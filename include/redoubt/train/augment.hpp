@@ -23,8 +23,10 @@ struct shift_and_mirror {
     require(pixels >= 0 && pixels < x.size(2) && pixels < x.size(3), "shift_and_mirror: cannot move images of ",
             x.size(2), " x ", x.size(3), " by ", pixels, " pixels");
     const std::int64_t places = 2 * std::int64_t{pixels} + 1;
-    // Three draws an image: down, right, mirrored.
-    const at::Tensor draws = uniform_like(x.flatten(1).narrow(1, 0, 3), rows, {.seed = seed}).to(at::kCPU);
+    // Three draws an image: down, right, mirrored. From the one restart that no attack has, as an attack with the same
+    // seed would start from the same numbers.
+    const at::Tensor like = x.new_empty({x.size(0), 3});
+    const at::Tensor draws = uniform_like(like, rows, {.seed = seed, .restart = 65535}).to(at::kCPU);
     at::Tensor moved = x.new_full(x.sizes(), fill);
     for (std::int64_t i = 0; i < x.size(0); ++i) {
       const float* const u = draws.const_data_ptr<float>() + 3 * i;

@@ -51,7 +51,7 @@ struct training_options {
   labelled_data held_out = {};  ///< looked at after each epoch, to notice overfitting and keep the best weights
   overfitting_options watch = {};
   std::string checkpoint = {};                                  ///< file written after each epoch; empty: none
-  std::uint64_t seed = 0;                                       ///< of the order of samples and the attack's starts
+  std::uint64_t seed = 0;                                       ///< of the order of samples; the attack has its own
   std::function<void(const training_progress&)> progress = {};  ///< told after each step
 };
 

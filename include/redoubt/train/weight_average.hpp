@@ -35,7 +35,7 @@ class weight_average {
     const auto t = static_cast<double>(updates_++);
     const double decay = std::min(decay_, (1 + t) / (10 + t));
     for (std::size_t i = 0; i < weights_.size(); ++i) {
-      averages_[i].mul_(decay).add_(weights_[i], 1 - decay);
+      averages_[i].lerp_(weights_[i], 1 - decay);  // exact where both are equal: a frozen weight is its own average
     }
   }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <redoubt/attack/fgsm.hpp>
@@ -77,11 +78,11 @@ class self_attack_detector {
     }
     self_attack_detector made{tiny_classifier::fit(clean, attacked, options.classifier), options};
     const std::vector<double> healthy = made.scores(model, calibrate_x);
-    made.cusum_ = cusum{{.target = 0,
-                         .slack = 0,
-                         .threshold = cusum_threshold(
-                             healthy, {.run_length = options.run_length * options.caution, .seed = options.seed}),
-                         .mode = direction::up}};
+    const double threshold =
+        cusum_threshold(healthy, {.run_length = options.run_length * options.caution, .seed = options.seed});
+    // At least the clip: no single request may raise the alarm, however well the calibration's are told from attacks.
+    made.cusum_ =
+        cusum{{.target = 0, .slack = 0, .threshold = std::max(options.clip, threshold), .mode = direction::up}};
     return made;
   }
 

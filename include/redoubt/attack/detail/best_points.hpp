@@ -2,8 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <limits>
-#include <redoubt/core/extent.hpp>
+#include <vector>
 
 namespace redoubt::detail {
 
@@ -25,7 +26,7 @@ struct best_points {
     const at::Tensor better =
         met_fooled.logical_and(fooled.logical_not()).logical_or_(met_fooled.eq(fooled).logical_and_(met_loss.gt(loss)));
     points = met.where(per_sample_mask(better, met), points);
-    loss = met_loss.where(better, loss);
+    loss = met_loss.to(loss.scalar_type()).where(better, loss);
     fooled = fooled.logical_or(met_fooled);
   }
 
