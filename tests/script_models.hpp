@@ -39,7 +39,7 @@ def forward(self, x):
   net.register_parameter("weight", normal({3, 64}, 7).mul_(0.2), false);
   net.define(R"(
 def features(self, x):
-    return torch.flatten(torch.tanh(self.norm(self.convolution(x))), 1)
+    return torch.flatten(torch.tanh(self.norm.forward(self.convolution.forward(x))), 1)
 
 def forward(self, x):
     return torch.linear(torch.dropout(self.features(x), 0.5, self.training), self.weight)

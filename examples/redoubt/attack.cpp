@@ -17,6 +17,15 @@ struct settings {
   input_settings input;
 };
 
+/// The same attack, with all its steps for every sample: when work on one stops early must not depend on its batch.
+template <class Attack>
+Attack unhurried(Attack attack) {
+  if constexpr (requires { attack.options.drop_fooled; }) {
+    attack.options.drop_fooled = false;
+  }
+  return attack;
+}
+
 outcome attack(const settings& chosen) {
   require_writable(chosen.out);
   script_model model = script_model::load(chosen.model, chosen.input.resolved_device());
@@ -24,7 +33,8 @@ outcome attack(const settings& chosen) {
   model.train(false);
   at::Tensor adversarial = data.images.new_empty(data.images.sizes());
   const at::Tensor rows = data.labels.new_ones(data.labels.sizes()).cumsum(0).sub_(1);
-  with_attack(chosen.attack, iterate::best, [&](const auto& attack) {
+  with_attack(chosen.attack, iterate::best, [&](const auto& named) {
+    const auto attack = unhurried(named);
     const interrupt_watch watch;
     progress bar{"attacking", static_cast<double>(data.count()), "images"};
     for (std::int64_t first = 0; first < data.count(); first += chosen.input.batch) {

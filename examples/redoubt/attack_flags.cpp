@@ -66,7 +66,9 @@ void add_attack_flags(CLI::App& flags, attack_settings& settings) {
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   flags.add_flag("--no-random-start", settings.no_random_start, "pgd: begin at the clean input: no randomness at all");
-  flags.add_option("--seed", settings.seed, "of every random draw")->capture_default_str();
+  flags.add_option("--seed", settings.seed, "of every random draw")
+      ->check(CLI::NonNegativeNumber)  // CLI11 would wrap -1 around
+      ->capture_default_str();
   flags.add_option("--box", settings.box, "smallest and largest legal input value")
       ->expected(2)
       ->transform(number())

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <iomanip>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/no_attack.hpp>
@@ -16,6 +17,7 @@
 #include <redoubt/evaluate/robust_accuracy.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <redoubt/train/adversarial_trainer.hpp>
+#include <redoubt/train/augment.hpp>
 #include <redoubt/watch/gate.hpp>
 #include <sstream>
 #include <utility>
@@ -256,8 +258,9 @@ class closed_loop {
     report_.training_began_at = position_;
     hardened_ = make_fashion_net(plan_.seed + 1, plan_.width);
     torch::optim::Adam optimizer{hardened_->parameters(), torch::optim::AdamOptions{plan_.hardened_rate}};
-    const double step = plan_.eps * 1.4 / plan_.attack_steps;
-    const pgd attack{linf{.radius = plan_.eps},
+    const double radius = plan_.eps * plan_.caution;
+    const double step = 1.4 * radius / plan_.attack_steps;
+    const pgd attack{linf{.radius = radius},
                      {.step = step, .steps = plan_.attack_steps, .seed = plan_.seed, .keep = iterate::last}};
     adversarial_trainer trainer{*hardened_,
                                 attack,
@@ -266,6 +269,7 @@ class closed_loop {
                                 {.epochs = plan_.hardened_epochs,
                                  .schedule = one_cycle{plan_.hardened_rate},
                                  .averaging = plan_.averaging,
+                                 .augment = augmentation(),
                                  .held_out = {held_out_.look.images, held_out_.look.labels},
                                  .seed = plan_.seed}};
     progress bar{"hardening", static_cast<double>(trainer.steps()), "steps"};
@@ -287,6 +291,13 @@ class closed_loop {
     trainer.finish();
     report_.training_ended_at = position_;
     watch_.lap("hardening while serving");
+  }
+
+  [[nodiscard]] std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> augmentation() const {
+    if (plan_.shift == 0) {
+      return {};
+    }
+    return shift_and_mirror{.pixels = plan_.shift, .mirror = false, .seed = plan_.seed};
   }
 
   static std::string described(const training_progress& now) {
@@ -415,9 +426,11 @@ class closed_loop {
 loop_plan loop_plan::full() {
   loop_plan plan;
   plan.width = 2;
-  plan.hardened_epochs = 40;
+  plan.hardened_epochs = 60;
   plan.hardened_rate = 5e-3;
   plan.averaging = 0.9995;
+  plan.caution = 1.1;
+  plan.shift = 1;
   return plan;
 }
 

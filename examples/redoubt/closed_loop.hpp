@@ -19,9 +19,11 @@ struct loop_plan {
 
   int width = 1;  ///< of the hardened network
   int hardened_epochs = 12;
-  int attack_steps = 2;  ///< of PGD in training, each 0.7 of eps over their number's half
+  int attack_steps = 2;  ///< of PGD in training, together 1.4 of training's eps long
   double hardened_rate = 8e-3;
   double averaging = 0.999;
+  double caution = 1;  ///< training's eps is so many times the attack's: robust for clean accuracy
+  int shift = 0;       ///< pixels that training images move by at random; keeps long training from robust overfitting
 
   std::int64_t clean_requests = 6000;      ///< before the attack begins
   std::int64_t training_requests = 4700;   ///< answered while the training runs

@@ -79,7 +79,9 @@ command make_loop(CLI::App& root) {
   flags->add_option("--report", chosen->report, "folder for report.html, report.json, accuracy.svg and the two models")
       ->capture_default_str();
   flags->add_flag("--full", chosen->full, "harden a larger network for longer, up to half an hour");
-  flags->add_option("--seed", chosen->seed, "of all randomness")->capture_default_str();
+  flags->add_option("--seed", chosen->seed, "of all randomness")
+      ->check(CLI::NonNegativeNumber)  // CLI11 would wrap -1 around
+      ->capture_default_str();
   return {flags, [chosen] { return loop(*chosen); }};
 }
 

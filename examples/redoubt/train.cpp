@@ -115,6 +115,7 @@ outcome train(const settings& chosen) {
   script_model model =
       chosen.model.empty() ? make_fashion_net(chosen.attack.seed, chosen.width) : script_model::load(chosen.model);
   model.to(device);
+  model.train(true);  // a file may have been saved in eval mode
   const samples all = read_training_set(chosen.data);
   const samples held_out = held_out_of(all).scaled();
   const samples learnt = all.part(0, all.count() - held_out_samples);

@@ -136,7 +136,7 @@ TEST_CASE("normal_like: has the moments of a standard normal, and pairs of it ar
 }
 
 TEST_CASE("draws: leave the global generator alone") {
-  const at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const at::Generator& generator = at::detail::getDefaultCPUGenerator();
   const at::Tensor before = generator.get_state();
   (void)uniform_like(at::empty({4, 4}), first_rows(4), {});
   (void)normal_like(at::empty({4, 4}), first_rows(4), {});

@@ -185,13 +185,12 @@ TEST_CASE("BatchNorm's statistics move once a step, with the adversarial batch a
   torch::optim::SGD optimizer{model.parameters(), torch::optim::SGDOptions{0.1}};
   const auto attack = training_attack();
   adversarial_trainer trainer{model, attack, optimizer, data, {.epochs = 1, .batch = 10, .held_out = data}};
-  const redoubt::labelled_data whole = data;
   const auto order = redoubt::permutation(30, 0, 0);
   at::Tensor mean = at::zeros({16});
   for (std::int64_t step = 0; step < 3; ++step) {
     const at::Tensor rows =
         at::tensor(std::vector<std::int64_t>(order.begin() + step * 10, order.begin() + step * 10 + 10));
-    const labelled_data batch = whole.at(rows);
+    const labelled_data batch = data.at(rows);
     at::Tensor attacked;
     {
       const redoubt::eval_scope scope{model};

@@ -16,6 +16,7 @@ namespace {
 std::vector<overfitting> findings(const std::vector<held_out_accuracy>& percent) {
   overfitting_watch watch;
   std::vector<overfitting> said;
+  said.reserve(percent.size());
   double loss = 2;
   for (const held_out_accuracy& look : percent) {
     said.push_back(watch.look({look.clean / 100, look.fgsm / 100, look.pgd / 100, loss *= 0.9}));

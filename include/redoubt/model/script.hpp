@@ -6,6 +6,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <optional>
 #include <redoubt/core/error.hpp>
@@ -35,8 +36,9 @@ class script_model {
     }
     try {
       return script_model{torch::jit::load(path, device)};
-    } catch (const c10::Error& error) {
-      fail("cannot read the model ", path, ": not a whole TorchScript file (", first_line(error), ")");
+    } catch (const std::exception& error) {
+      // Not c10::Error alone: what parses the code in a damaged file throws its own.
+      fail("cannot read the model ", path, ": not a whole TorchScript file (", reason(error), ")");
     }
   }
 
@@ -114,8 +116,8 @@ class script_model {
     at::IValue output;
     try {
       output = module_.get_method(method)({x});
-    } catch (const c10::Error& error) {
-      fail("the model fails on an input of shape ", x.sizes(), ": ", first_line(error));
+    } catch (const std::exception& error) {
+      fail("the model fails on an input of shape ", x.sizes(), ": ", reason(error));
     }
     require(output.isTensor(), "model: ", method, " must return one tensor, got ", output.tagKind());
     return output.toTensor();
@@ -130,13 +132,15 @@ class script_model {
     return tensors;
   }
 
-  static std::string first_line(const std::exception& error) {
+  // LibTorch's messages run over many lines: the interpreter's end with the reason, all others begin with it.
+  static std::string reason(const std::exception& error) {
     const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
     const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
-    return text.substr(0, text.find('\n'));
+    const std::string mark = "\nRuntimeError: ";
+    const std::size_t last = text.rfind(mark);
+    const std::size_t first = last == std::string::npos ? text.find_first_not_of('\n') : last + mark.size();
+    return first == std::string::npos ? "no reason given" : text.substr(first, text.find('\n', first) - first);
   }
-
-  static std::string reason(const std::exception& error) { return first_line(error); }
 
   torch::jit::Module module_;
 };

@@ -10,6 +10,7 @@
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/core/permutation.hpp>
 #include <redoubt/evaluate/predict.hpp>
+#include <redoubt/evaluate/robust_accuracy.hpp>
 #include <redoubt/model/classifier.hpp>
 #include <redoubt/train/checkpoint.hpp>
 #include <redoubt/train/overfitting.hpp>
@@ -169,6 +170,7 @@ class adversarial_trainer {
 
   [[nodiscard]] static std::vector<at::Tensor> copies(const std::vector<at::Tensor>& tensors) {
     std::vector<at::Tensor> result;
+    result.reserve(tensors.size());
     for (const at::Tensor& tensor : tensors) {
       result.push_back(tensor.detach().clone());
     }
@@ -258,24 +260,17 @@ class adversarial_trainer {
         options_.held_out.x.scalar_type() == at::kByte
             ? options_.held_out.at(options_.held_out.y.new_ones(options_.held_out.y.sizes()).cumsum(0).sub_(1))
             : options_.held_out;
-    held_out_accuracy seen{.clean = accuracy(model_, data.x, data.y)};
-    seen.fgsm = seen.pgd = seen.clean;
     if constexpr (requires { attack_.ball; }) {
-      const extent radius{attack_.ball.radius};
-      seen.fgsm = accuracy_under(fgsm{attack_.ball, {.box = attack_.options.box}}, data);
-      seen.pgd = accuracy_under(
-          pgd{attack_.ball,
-              {.step = radius.times(0.25), .steps = 10, .box = attack_.options.box, .keep = iterate::last}},
-          data);
+      const redoubt::box box = attack_.options.box;
+      const extent quarter = extent{attack_.ball.radius}.times(0.25);
+      const robustness weak = robust_accuracy(fgsm{attack_.ball, {.box = box}}, model_, data.x, data.y);
+      const robustness strong = robust_accuracy(
+          pgd{attack_.ball, {.step = quarter, .steps = 10, .box = box, .keep = iterate::last}}, model_, data.x, data.y);
+      return {.clean = weak.clean_accuracy, .fgsm = weak.robust_accuracy, .pgd = strong.robust_accuracy};
+    } else {
+      const double clean = accuracy(model_, data.x, data.y);
+      return {.clean = clean, .fgsm = clean, .pgd = clean};
     }
-    return seen;
-  }
-
-  template <class Probe>
-  [[nodiscard]] double accuracy_under(const Probe& probe, const labelled_data& data) {
-    const eval_scope scope{model_};
-    const at::Tensor attacked = probe(model_, data.x, data.y);
-    return accuracy(model_, attacked, data.y);
   }
 
   [[nodiscard]] std::string fingerprint() const {
@@ -288,6 +283,9 @@ class adversarial_trainer {
     text << "data " << data_.x.sizes() << " sum " << input_sum() << " labels " << label_sum() << ", parameters "
          << parameters << ", epochs " << options_.epochs << ", batch " << options_.batch << ", averaging "
          << options_.averaging << ", seed " << options_.seed;
+    if (!options_.identity.empty()) {
+      text << ", " << options_.identity;
+    }
     return text.str();
   }
 

@@ -53,6 +53,7 @@ struct training_options {
   std::string checkpoint = {};                                  ///< file written after each epoch; empty: none
   std::uint64_t seed = 0;                                       ///< of the order of samples; the attack has its own
   std::function<void(const training_progress&)> progress = {};  ///< told after each step
+  std::string identity = {};  ///< what else a checkpoint must agree on to be resumed: attack, optimizer, in words
 };
 
 }  // namespace redoubt

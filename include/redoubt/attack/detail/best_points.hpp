@@ -36,6 +36,7 @@ struct best_points {
   }
 
   /// Writes the entries of `part` to the rows they were taken from.
+  // NOLINTNEXTLINE(readability-make-member-function-const): what its tensors hold is its value
   void put(const at::Tensor& rows, const best_points& part) {
     points.index_copy_(0, rows, part.points);
     loss.index_copy_(0, rows, part.loss);

@@ -1,0 +1,105 @@
+#include "data.hpp"
+
+#include "run_program.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/pgd.hpp>
+#include <redoubt/evaluate/predict.hpp>
+#include <redoubt/model/script.hpp>
+#include <redoubt/norm/linf.hpp>
+#include <string>
+
+// Against accuracies that torchattacks and PyTorch give on the same models and images: see data/golden/README.md.
+
+using redoubt::iterate;
+using redoubt::linf;
+using namespace redoubt::program;
+
+namespace {
+
+constexpr std::int64_t images = 500;
+constexpr double one_image = 1.0 / images + 1e-9;
+
+struct radius {
+  const char* name;
+  double eps;
+};
+constexpr radius radii[] = {{"8_255", 8.0 / 255}, {"0.1", 0.1}};
+
+const samples& test_images() {
+  static const samples first = read_test_set(REDOUBT_DATASET).part(0, images).scaled();
+  return first;
+}
+
+redoubt::script_model golden_model(const std::string& name) {
+  return redoubt::script_model::load(std::string(REDOUBT_TEST_DATA "/golden/") + name + ".pt");
+}
+
+double expected(const std::string& model, const std::string& key) {
+  std::ifstream file{REDOUBT_TEST_DATA "/golden/expected.json"};
+  return nlohmann::json::parse(file).at(model).at(key).get<double>();
+}
+
+template <class Attack>
+double accuracy_under(const Attack& attack, redoubt::script_model& model) {
+  const at::Tensor adversarial = attack(model, test_images().images, test_images().labels);
+  return redoubt::accuracy(model, adversarial, test_images().labels);
+}
+
+double pgd_accuracy(const std::string& name, double eps, iterate keep) {
+  redoubt::script_model model = golden_model(name);
+  return accuracy_under(
+      redoubt::pgd{linf{.radius = eps}, {.step = eps / 10, .steps = 40, .random_start = false, .keep = keep}}, model);
+}
+
+}  // namespace
+
+TEST_CASE("clean accuracy is the reference's") {
+  for (const char* name : {"std", "adv"}) {
+    CAPTURE(name);
+    redoubt::script_model model = golden_model(name);
+    CHECK(redoubt::accuracy(model, test_images().images, test_images().labels) ==
+          doctest::Approx(expected(name, "clean")));
+  }
+}
+
+TEST_CASE("FGSM's accuracy is the reference's to one image") {
+  for (const char* name : {"std", "adv"}) {
+    redoubt::script_model model = golden_model(name);
+    for (const radius& r : radii) {
+      CAPTURE(name);
+      CAPTURE(r.name);
+      const double found = accuracy_under(redoubt::fgsm{linf{.radius = r.eps}}, model);
+      CHECK(std::abs(found - expected(name, std::string("fgsm_") + r.name)) <= one_image);
+    }
+  }
+}
+
+TEST_CASE("the program's evaluate gives the reference's numbers") {
+  const std::string data = std::string(REDOUBT_DATASET) + "/";
+  const nlohmann::json report = report_of(
+      {"evaluate", "--model", REDOUBT_TEST_DATA "/golden/std.pt", "--images", data + "t10k-images-idx3-ubyte.gz",
+       "--labels", data + "t10k-labels-idx1-ubyte.gz", "--limit=500", "--eps=0.1", "--steps=40", "--no-random-start"});
+  CHECK(report["options"]["step"].get<double>() == doctest::Approx(0.01));
+  CHECK(report["clean_accuracy"] == expected("std", "clean"));
+  CHECK(std::abs(report["robust_accuracy"].get<double>() - expected("std", "pgd40_0.1")) <= one_image);
+}
+
+TEST_CASE("deterministic PGD-40's accuracy is the reference's to one image, best or last iterate [slow]") {
+  for (const char* name : {"std", "adv"}) {
+    for (const radius& r : radii) {
+      for (const iterate keep : {iterate::last, iterate::best}) {
+        CAPTURE(name);
+        CAPTURE(r.name);
+        CAPTURE(static_cast<int>(keep));
+        const double found = pgd_accuracy(name, r.eps, keep);
+        CHECK(std::abs(found - expected(name, std::string("pgd40_") + r.name)) <= one_image);
+      }
+    }
+  }
+}
