@@ -66,12 +66,19 @@ void add_attack_flags(CLI::App& flags, attack_settings& settings) {
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   flags.add_flag("--no-random-start", settings.no_random_start, "pgd: begin at the clean input: no randomness at all");
-  flags.add_option("--seed", settings.seed, "of every random draw")
-      ->check(CLI::NonNegativeNumber)  // CLI11 would wrap -1 around
-      ->capture_default_str();
+  add_seed_flag(flags, settings.seed);
   flags.add_option("--box", settings.box, "smallest and largest legal input value")
       ->expected(2)
       ->transform(number())
+      ->capture_default_str();
+}
+
+void add_seed_flag(CLI::App& flags, std::uint64_t& seed) {
+  const auto not_negative = [](const std::string& text) {
+    return text.starts_with('-') ? text + " is too small: it must be >= 0" : std::string();
+  };
+  flags.add_option("--seed", seed, "of every random draw")
+      ->check(not_negative)  // CLI11 would wrap it around
       ->capture_default_str();
 }
 
@@ -87,7 +94,7 @@ void add_input_flags(CLI::App& flags, input_settings& settings) {
       ->required();
   flags.add_option("--labels", settings.labels, "whole numbers [N], in the same kinds of file")->required();
   flags.add_option("--limit", settings.limit, "use the first so many samples; 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 60))
       ->capture_default_str();
   flags.add_option("--batch", settings.batch, "samples a batch; changes no result")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))

@@ -49,6 +49,7 @@ struct input_settings {
 
 void add_attack_flags(CLI::App& flags, attack_settings& settings);
 void add_input_flags(CLI::App& flags, input_settings& settings);
+void add_seed_flag(CLI::App& flags, std::uint64_t& seed);
 void add_device_flag(CLI::App& flags, std::string& device);
 
 /// Calls `use` with the attack that the settings name, its own type: no_attack, fgsm or pgd over linf or l2.

@@ -79,9 +79,7 @@ command make_loop(CLI::App& root) {
   flags->add_option("--report", chosen->report, "folder for report.html, report.json, accuracy.svg and the two models")
       ->capture_default_str();
   flags->add_flag("--full", chosen->full, "harden a larger network for longer, up to half an hour");
-  flags->add_option("--seed", chosen->seed, "of all randomness")
-      ->check(CLI::NonNegativeNumber)  // CLI11 would wrap -1 around
-      ->capture_default_str();
+  add_seed_flag(*flags, chosen->seed);
   return {flags, [chosen] { return loop(*chosen); }};
 }
 

@@ -8,6 +8,7 @@
 
 #include <torch/optim/adam.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iomanip>
@@ -71,8 +72,8 @@ samples held_out_of(const samples& all) {
 
 std::string describe(const training_progress& now) {
   std::ostringstream text;
-  text << std::fixed << std::setprecision(3) << "epoch " << now.epoch + 1 << '/' << now.epochs << " · loss "
-       << now.loss;
+  text << std::fixed << std::setprecision(3) << "epoch " << std::min(now.epoch + 1, now.epochs) << '/' << now.epochs
+       << " · loss " << now.loss;
   return text.str();
 }
 
@@ -153,8 +154,11 @@ outcome train(const settings& chosen) {
   std::ostringstream prose;
   const auto& last = json["epochs"].back();
   prose << "wrote " << chosen.out << " after " << chosen.epochs << " epochs, " << std::setprecision(3) << seconds
-        << " s; held-out accuracy " << 100 * last["clean"].get<double>() << " % clean, "
-        << 100 * last["pgd"].get<double>() << " % under PGD-10\n";
+        << " s; held-out accuracy " << 100 * last["clean"].get<double>() << " % clean";
+  if (chosen.attack.attack != "none") {
+    prose << ", " << 100 * last["pgd"].get<double>() << " % under PGD-10";
+  }
+  prose << '\n';
   if (finding != "none") {
     prose << "warning: " << finding << " was noticed; the weights of the best epoch were kept\n";
   }

@@ -60,7 +60,7 @@ struct throws_later {
   int calls = 0;
 
   at::Tensor operator()(const at::Tensor& x) {
-    const at::Tensor logits = inner(x);
+    at::Tensor logits = inner(x);
     if (++calls == 3) {
       throw std::runtime_error{"inside the model"};
     }
@@ -75,6 +75,7 @@ struct throws_later {
 
 std::vector<at::Tensor> copies(const std::vector<at::Tensor>& tensors) {
   std::vector<at::Tensor> made;
+  made.reserve(tensors.size());
   for (const at::Tensor& tensor : tensors) {
     made.push_back(tensor.detach().clone());
   }

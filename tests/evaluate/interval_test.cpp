@@ -56,8 +56,14 @@ TEST_CASE("clopper_pearson: no successes, or nothing else, have closed forms") {
 }
 
 TEST_CASE("clopper_pearson: at its ends the binomial tail is half of what the confidence leaves") {
-  for (const auto& [k, n] : {std::pair{1, 7}, std::pair{3, 10}, std::pair{77, 100}, std::pair{1523, 2000},
-                             std::pair{9999, 10000}, std::pair{7600, 10000}}) {
+  struct counts {
+    std::int64_t k;
+    std::int64_t n;
+  };
+  for (const counts& seen :
+       {counts{1, 7}, counts{3, 10}, counts{77, 100}, counts{1523, 2000}, counts{9999, 10000}, counts{7600, 10000}}) {
+    const auto k = seen.k;
+    const auto n = seen.n;
     for (const double confidence : {0.9, 0.95, 0.99}) {
       CAPTURE(k);
       CAPTURE(n);

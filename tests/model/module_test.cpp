@@ -46,7 +46,8 @@ TEST_CASE("nn_model: takes torch's own containers, from their holder") {
 
 TEST_CASE("nn_model: copies refer to the same module") {
   const auto model = fragile_nn();
-  const auto copy = model;
+  auto copy = fragile_nn();
+  copy = model;
   copy.train(false);
   CHECK_FALSE(model.module().is_training());
 }

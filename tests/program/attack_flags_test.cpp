@@ -41,6 +41,7 @@ TEST_CASE("radius and step may be written as quotients") {
   CHECK(settings.eps == 8.0 / 255);
   CHECK(settings.step == 2.0 / 255);
   CHECK(settings.box == std::vector<double>{-1, 1.5});
+  CHECK(parsed({"--seed=18446744073709551615"}).seed == 18446744073709551615U);
 }
 
 TEST_CASE("flags out of range are refused with the value") {
@@ -56,7 +57,7 @@ TEST_CASE("flags out of range are refused with the value") {
   CHECK(contains(refusal({"--attack", "deepfool"}), "deepfool"));
   CHECK(contains(refusal({"--norm", "l7"}), "l7"));
   CHECK(contains(refusal({"--box", "0"}), "--box"));
-  CHECK(contains(refusal({"--seed", "-1"}), "--seed"));
+  CHECK(contains(refusal({"--seed", "-1"}), "-1 is too small: it must be >= 0"));
 }
 
 TEST_CASE("a step that is not given is large enough to cross the ball") {

@@ -97,7 +97,7 @@ inline std::string error_of(const command_line& words, int exit_code) {
 /// Whether `text` holds `part`, which it has to: where it does not, a failed check shows the text.
 inline bool contains(const std::string& text, const std::string& part) {
   const bool found = text.find(part) != std::string::npos;
-  CHECK_MESSAGE(found, '"', text, "\" does not hold \"", part, '"');
+  CHECK_MESSAGE(found, "\"", text, "\" does not hold \"", part, "\"");
   return found;
 }
 

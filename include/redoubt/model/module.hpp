@@ -51,8 +51,9 @@ class nn_model {
  private:
   // Module::train is recursive and the flag is private: children are put back after their parent.
   static void set_one_mode(torch::nn::Module& part, bool on) {
-    std::vector<bool> below;
     const auto descendants = part.modules(/*include_self=*/false);
+    std::vector<bool> below;
+    below.reserve(descendants.size());
     for (const auto& child : descendants) {
       below.push_back(child->is_training());
     }
