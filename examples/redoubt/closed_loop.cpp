@@ -426,7 +426,7 @@ class closed_loop {
 loop_plan loop_plan::full() {
   loop_plan plan;
   plan.width = 2;
-  plan.hardened_epochs = 60;
+  plan.hardened_epochs = 40;
   plan.hardened_rate = 5e-3;
   plan.averaging = 0.9995;
   plan.caution = 1.1;

@@ -278,3 +278,10 @@ TEST_CASE("robust_accuracy: labels outside the model's classes are an error, not
                        doctest::Contains("labels must lie in [0, 4), as the model has 4 classes; got 4"),
                        std::invalid_argument);
 }
+
+TEST_CASE("robust_accuracy: a targeted attack is refused, as y cannot be both what to keep and what to reach") {
+  const task given;
+  const pgd targeted{linf{.radius = 0.1}, {.targeted = true}};
+  CHECK_THROWS_WITH_AS((void)robust_accuracy(targeted, given.net, given.x, given.y), doctest::Contains("targeted"),
+                       std::invalid_argument);
+}

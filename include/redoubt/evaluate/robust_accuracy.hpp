@@ -82,9 +82,9 @@ template <class Attack, class Model>
 /// not attacked; each adversarial example is classified anew, so that nothing rests on the attack's own word. The model
 /// is evaluated in eval mode, and every submodule's mode is put back, also after an exception.
 /// `batch` and the order of samples change no sample's outcome, as attacks key their randomness by `rows`.
-/// Throws std::invalid_argument for no samples, labels or rows that are not one int64 per sample, labels outside the
-/// model's classes, and whatever the attack throws.
-/// Cost: one forward of all, the attack and one more forward of those that were right.
+/// Throws std::invalid_argument for a targeted attack, no samples, labels or rows that are not one int64 per sample,
+/// labels outside the model's classes, and whatever the attack throws. Cost: one forward of all, the attack and one
+/// more forward of those that were right.
 template <class Attack, class Model>
 [[nodiscard]] robustness robust_accuracy(const Attack& attack, Model&& model, const at::Tensor& x, const at::Tensor& y,
                                          const evaluation_options& options = {}) {
@@ -96,6 +96,11 @@ template <class Attack, class Model>
   // Asked before the work and not after it.
   require(options.confidence > 0 && options.confidence < 1, "robust_accuracy: confidence must lie in (0, 1), got ",
           options.confidence);
+  if constexpr (requires { attack.options.targeted; }) {
+    require(!attack.options.targeted,
+            "robust_accuracy: the attack is targeted, so y would be both the labels to keep "
+            "and those to reach; give an untargeted attack");
+  }
   const std::int64_t n = x.size(0);
   const at::Tensor rows = options.rows.defined() ? options.rows : y.new_ones({n}, at::kLong).cumsum(0).sub_(1);
   const eval_scope scope{model};
