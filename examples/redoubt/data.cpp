@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <exception>
 #include <redoubt/core/error.hpp>
+#include <redoubt/model/detail/archive.hpp>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ at::IValue unpickled(const fs::path& path, const std::string& bytes) {
 }
 
 at::Tensor read_saved_tensor(const fs::path& path, const std::string& bytes) {
+  if (detail::archive_damage(bytes)) {
+    fail(path.string(), ": cut short or damaged; save one tensor with torch.save");
+  }
   const at::IValue value = unpickled(path, bytes);
   if (!value.isTensor()) {
     fail(path.string(), ": holds a ", value.tagKind(), "; save one tensor with torch.save");

@@ -138,7 +138,7 @@ TEST_CASE("script_model: a file cut short anywhere is one line that names it") {
 }
 
 TEST_CASE("script_model: a file with a damaged byte is refused in one line, or is a file still") {
-  // LibTorch checks no tensor's checksum: a flipped weight is another weight. What it refuses must be said in one line.
+  // A tensor's byte is under a checksum; a byte of padding, or of a name that nobody asks for, is under none.
   const std::uint64_t seed = redoubt::testing::random_seed();
   CAPTURE(seed);
   redoubt::philox_sequence random{seed};

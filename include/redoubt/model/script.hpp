@@ -8,9 +8,12 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <redoubt/core/error.hpp>
 #include <redoubt/model/classifier.hpp>
+#include <redoubt/model/detail/archive.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,11 +32,13 @@ class script_model {
 
   /// Reads a TorchScript file onto `device`.
   ///
-  /// Throws std::runtime_error, naming the file, when it is missing, cut short, or not TorchScript.
+  /// Throws std::runtime_error, naming the file, when it is missing, cut short, damaged (a checksum in it is wrong,
+  /// which LibTorch itself does not look at), or not TorchScript.
   [[nodiscard]] static script_model load(const std::string& path, at::Device device = at::kCPU) {
     if (!std::filesystem::is_regular_file(path)) {
       fail("cannot read the model ", path, ": no such file");
     }
+    require_undamaged(path);
     try {
       return script_model{torch::jit::load(path, device)};
     } catch (const std::exception& error) {
@@ -133,6 +138,14 @@ class script_model {
   }
 
   // LibTorch's messages run over many lines: the interpreter's end with the reason, all others begin with it.
+  static void require_undamaged(const std::string& path) {
+    std::ifstream file{path, std::ios::binary};
+    const std::string bytes{std::istreambuf_iterator<char>{file}, {}};
+    if (const std::optional<std::string> damage = detail::archive_damage(bytes)) {
+      fail("cannot read the model ", path, ": not a whole TorchScript file (", *damage, ")");
+    }
+  }
+
   static std::string reason(const std::exception& error) {
     const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
     const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
