@@ -85,7 +85,7 @@ at::Tensor read_any(const fs::path& path) {
 // MNIST's files are found under their own names, gzipped or not.
 fs::path one_of_four(const fs::path& data, const std::string& name) {
   for (const char* ending : {"", ".gz"}) {
-    if (const fs::path path = data / (name + ending); fs::is_regular_file(path)) {
+    if (fs::path path = data / (name + ending); fs::is_regular_file(path)) {
       return path;
     }
   }

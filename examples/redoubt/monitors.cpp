@@ -59,10 +59,11 @@ monitors::monitors(const healthy_state& healthy, self_attack_detector label_free
        .note = "errors; at least " + requests(healthy.run_length) +
                " to a false alarm on average, guaranteed while the error rate is at most " + percent(rate)},
       streaming(acting_alarm(healthy)));
+  const double label_free_run_length = label_free.options().run_length;
   add(sight::attack_score,
       {.name = "self-attack CUSUM",
        .kind = evidence::label_free,
-       .note = "features and logits; calibrated to " + requests(label_free.options().run_length) +
+       .note = "features and logits; calibrated to " + requests(label_free_run_length) +
                " to a false alarm, not guaranteed"},
       streaming(std::move(label_free)));
   // A CUSUM for an error rate that rises from the healthy one to twice as much, in units of its deviation.
