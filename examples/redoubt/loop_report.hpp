@@ -22,6 +22,19 @@ enum class evidence {
   two_sample,  ///< compares a window of requests with held-out data
 };
 
+/// The kind as the page and the JSON name it.
+[[nodiscard]] constexpr const char* kind_name(evidence kind) {
+  switch (kind) {
+    case evidence::labelled:
+      return "labelled";
+    case evidence::label_free:
+      return "label-free";
+    case evidence::two_sample:
+      return "two-sample";
+  }
+  return "";
+}
+
 struct detector_figures {
   std::string name = {};
   evidence kind = evidence::labelled;

@@ -23,18 +23,6 @@ json hardened_figures(const model_figures& model) {
   return all;
 }
 
-const char* kind_name(evidence kind) {
-  switch (kind) {
-    case evidence::labelled:
-      return "labelled";
-    case evidence::label_free:
-      return "label-free";
-    case evidence::two_sample:
-      return "two-sample";
-  }
-  return "";
-}
-
 json detection(const detection_figures& seen) {
   return {{"attack_began_at", or_null(seen.attack_began_at)},
           {"flagged_at", or_null(seen.flagged_at)},

@@ -201,18 +201,6 @@ std::string models_section(const loop_report& report) {
 
 // ---- detectors
 
-std::string_view kind_name(evidence kind) {
-  switch (kind) {
-    case evidence::labelled:
-      return "labelled";
-    case evidence::label_free:
-      return "label-free";
-    case evidence::two_sample:
-      return "two-sample";
-  }
-  return dash;
-}
-
 std::string delay_bar(std::optional<std::int64_t> after, std::int64_t longest) {
   if (!after) {
     return {};
