@@ -29,7 +29,7 @@ struct problem {
   problem() {
     at::set_num_threads(1);
     model.train(false);
-    for (at::Tensor parameter : model.parameters()) {
+    for (const at::Tensor& parameter : model.parameters()) {
       parameter.requires_grad_(false);
     }
   }
@@ -60,7 +60,7 @@ void pgd_40_over_its_floor(benchmark::State& state) {
   floor_steps(p);
   attack_steps(p);
   std::vector<double> ratios;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const double floor = seconds(floor_steps, p);
     const double attack = seconds(attack_steps, p);
     ratios.push_back(attack / floor);
@@ -81,14 +81,14 @@ void step_and_project(benchmark::State& state) {
   const at::Tensor gradient = redoubt::normal_like(x, rows, {.seed = 2});
   const Ball ball{.radius = 8.0 / 255};
   at::Tensor d = ball.sample(x, rows, {.seed = 3});
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     d.add_(ball.steepest(gradient), 2.0 / 255);
     ball.project_(d);
     d = x.add(d).clamp_(0, 1).sub_(x);
     benchmark::DoNotOptimize(d);
   }
   // x, gradient and d read, d written: what a fused pass would move.
-  state.SetBytesProcessed(state.iterations() * 4 * x.nbytes());
+  state.SetBytesProcessed(state.iterations() * 4 * static_cast<std::int64_t>(x.nbytes()));
 }
 BENCHMARK(step_and_project<redoubt::linf>)->Args({256, 1, 28})->Args({32, 3, 32})->Args({16, 3, 224});
 BENCHMARK(step_and_project<redoubt::l2>)->Args({256, 1, 28})->Args({32, 3, 32})->Args({16, 3, 224});

@@ -32,7 +32,7 @@ outcome attack(const settings& chosen) {
   const samples data = chosen.input.read();
   model.train(false);
   at::Tensor adversarial = data.images.new_empty(data.images.sizes());
-  const at::Tensor rows = data.labels.new_ones(data.labels.sizes()).cumsum(0).sub_(1);
+  const at::Tensor rows = row_numbers(data.count(), data.labels);
   with_attack(chosen.attack, iterate::best, [&](const auto& named) {
     const auto attack = unhurried(named);
     const interrupt_watch watch;

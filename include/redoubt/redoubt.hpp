@@ -2,9 +2,11 @@
 
 // All of redoubt that a host compiler can read. Including one header of an area costs less: see each area's folder.
 
+#include <redoubt/attack/any_attack.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/attack/worst_case.hpp>
 #include <redoubt/core/version.hpp>
 #include <redoubt/drift/adwin.hpp>
 #include <redoubt/drift/calibration.hpp>

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
+#include <redoubt/core/concepts.hpp>
 #include <redoubt/loss/cross_entropy.hpp>
 #include <redoubt/loss/dlr.hpp>
 #include <redoubt/loss/margin.hpp>

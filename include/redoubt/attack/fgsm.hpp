@@ -44,14 +44,16 @@ struct fgsm {
   /// The same attack, spelled as the one-step `pgd` that it is.
   [[nodiscard]] pgd<Ball> as_pgd() const {
     return {ball,
-            {.step = extent{ball.radius}.times(options.step),
+            {.step = radius_of(ball).times(options.step),
              .steps = 1,
              .random_start = options.random_start,
              .loss = options.loss,
              .box = options.box,
              .targeted = options.targeted,
              .seed = options.seed,
-             .keep = iterate::last}};
+             .keep = iterate::last},
+            {},
+            "fgsm"};
   }
 };
 

@@ -8,12 +8,18 @@
 #include <redoubt/attack/detail/best_points.hpp>
 #include <redoubt/attack/detail/gradient.hpp>
 #include <redoubt/attack/detail/input.hpp>
+#include <redoubt/attack/input_transform.hpp>
 #include <redoubt/attack/result.hpp>
+#include <redoubt/attack/start.hpp>
+#include <redoubt/attack/step_rule.hpp>
+#include <redoubt/attack/stop_rule.hpp>
 #include <redoubt/core/concepts.hpp>
+#include <redoubt/core/rows.hpp>
 #include <redoubt/loss/cross_entropy.hpp>
 #include <redoubt/loss/loss_function.hpp>
 #include <redoubt/model/classifier.hpp>
 #include <redoubt/model/untouched.hpp>
+#include <string>
 
 namespace redoubt {
 
@@ -34,7 +40,11 @@ struct pgd_options {
   bool targeted = false;                 ///< y are the labels to reach, not to leave
   std::uint64_t seed = 0;                ///< of the random starts
   iterate keep = iterate::best;
-  bool drop_fooled = false;  ///< stop work on a sample once it is fooled: the same outcomes, for less
+  bool drop_fooled = false;        ///< stop work on a sample once it is fooled: the same outcomes, for less
+  start_function start = {};       ///< where each restart begins, instead of what `random_start` says
+  input_transform transform = {};  ///< done to a point before the model sees it for a gradient
+  stop_rule stop = {};             ///< which samples to stop work on; needs `iterate::best`
+  int eot = 1;                     ///< gradients averaged a step, over the draws of transform and model; >= 1
 };
 
 /// Projected gradient descent (Madry et al. 2018, arXiv:1706.06083): climbs the loss inside ball and box.
@@ -42,20 +52,27 @@ struct pgd_options {
 /// `attack(model, x, y, rows)` returns x' like x (shape, dtype, device, memory format) with every x' - x inside the
 /// ball (to a rounding of x's dtype) and x' inside the box. x is [N, ...] floating point in the box, y int64 [N],
 /// `rows` int64 [N] says which sample each row is (default 0..N-1): random starts depend on (seed, row, restart) alone.
-/// The step is d <- project(d + step * steepest(grad)), the loss summed over the batch and never averaged, so that no
-/// sample's step depends on its neighbours. With `iterate::best` all K + 1 points are looked at: K gradients buy K + 1.
+/// The step is d <- project(d + step * steepest(grad)) unless a third part, a step rule, says otherwise; the loss is
+/// summed over the batch and never averaged, so that no sample's step depends on its neighbours. With `iterate::best`
+/// all K + 1 points are looked at: K gradients buy K + 1.
 ///
 /// Guarantees: modes, buffers, parameters, their `.grad` and the global generators are as they were, also after an
 /// exception; the gradient is taken with respect to the input alone.
 /// Throws std::invalid_argument, naming the value, for options out of range, x outside the box or with a NaN, labels
 /// out of range, logits that are not [N, C], and a model or loss without a gradient. Cost: steps x (forward + input
-/// gradient) a restart, one more forward with `iterate::best`.
-template <class Ball>
+/// gradient) a restart, one more forward with `iterate::best`; with a transform one more forward a step; `eot` times
+/// all.
+template <class Ball, class Rule = constant_step>
 struct pgd {
   static_assert(a_ball<Ball>, "pgd: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
+  static_assert(a_step_rule<Rule, Ball>,
+                "pgd: the third part must be a step rule (constant_step, momentum, or a type that meets "
+                "redoubt::a_step_rule: next(ball, step_view) -> perturbation)");
 
   Ball ball;
   pgd_options options = {};
+  Rule rule = {};
+  const char* name = "pgd";  ///< what errors begin with
 
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
@@ -69,49 +86,74 @@ struct pgd {
                                   const at::Tensor& rows = {}) const {
     static_assert(a_classifier<Model>, "pgd: the model must map a batch at::Tensor to logits at::Tensor");
     const c10::InferenceMode with_graphs{false};
-    const detail::attack_input input = detail::checked_input("pgd", x, y, rows, options.box);
+    const detail::attack_input input = detail::checked_input(name, x, y, rows, options.box);
     require_options(x.size(0));
     const untouched<std::remove_cvref_t<Model>> guard{model, x.device()};
     const at::ScalarType type = x.scalar_type();
     detail::best_points best = search([&](const at::Tensor& point) { return model(point.to(type)); }, input);
-    return {best.points.to(type), best.zero_gradient};
+    return {.adversarial = best.points.to(type),
+            .zero_gradient = best.zero_gradient,
+            .fooled = looked() ? best.fooled : at::Tensor{}};
   }
 
  private:
   // The samples under attack; `taken` says where each came from.
   struct climbers {
     Ball ball;
-    extent step;
+    Rule rule;
+    extent length;
     loss_function loss;
+    start_function start;
+    input_transform transform;
+    stop_rule stop;
     detail::attack_input input;
     detail::best_points best;
     at::Tensor taken;
+    at::Tensor point = {};  // where the climb stands
 
     [[nodiscard]] climbers at(const at::Tensor& rows) const {
-      return {at_rows(ball, rows),
-              step.at(rows),
-              loss.at(rows),
-              {input.x.index_select(0, rows), input.y.index_select(0, rows), input.rows.index_select(0, rows)},
-              best.at(rows),
-              taken.index_select(0, rows)};
+      return {at_rows(ball, rows),   at_rows(rule, rows),
+              length.at(rows),       loss.at(rows),
+              start.at(rows),        transform.at(rows),
+              stop.at(rows),         {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
+              best.at(rows),         tensor_at(taken, rows),
+              tensor_at(point, rows)};
     }
   };
 
+  // What the model says of a point, averaged over the draws.
+  struct answer {
+    at::Tensor logits;    // [N, C]; of several draws the logarithms of their mean probabilities
+    at::Tensor loss;      // [N], climbed
+    at::Tensor gradient;  // [N, ...]; undefined where none was asked for
+  };
+
   void require_options(std::int64_t samples) const {
-    extent{ball.radius}.require_valid("pgd: the ball's radius", samples);
-    options.step.require_valid("pgd: step", samples);
-    require(options.steps >= 1, "pgd: steps must be at least 1, got ", options.steps);
-    require(options.restarts >= 1 && options.restarts < 65536, "pgd: restarts must lie in [1, 65535], got ",
+    const std::string who = name;
+    radius_of(ball).require_valid((who + ": the ball's radius").c_str(), samples);
+    options.step.require_valid((who + ": step").c_str(), samples);
+    require(options.steps >= 1, who, ": steps must be at least 1, got ", options.steps);
+    require(options.restarts >= 1 && options.restarts < 65536, who, ": restarts must lie in [1, 65535], got ",
             options.restarts);
+    require(options.eot >= 1, who, ": eot must be at least 1, got ", options.eot);
+    require(!options.stop || options.keep == iterate::best, who,
+            ": a stopping rule needs iterate::best, as a sample that stops early has no last point");
   }
+
+  // Whether every point was looked at, so that the attack can tell whom it fooled.
+  [[nodiscard]] bool looked() const { return options.keep == iterate::best || options.restarts > 1; }
 
   [[nodiscard]] detail::best_points search(const classifier_view& model, const detail::attack_input& input) const {
     climbers all{ball,
+                 rule,
                  options.step,
                  options.loss,
+                 options.start,
+                 options.transform,
+                 options.stop,
                  input,
                  detail::best_points::none(input.x, input.y),
-                 input.y.new_ones(input.y.sizes()).cumsum(0).sub_(1)};
+                 row_numbers(input.y.size(0), input.y)};
     for (int restart = 0; restart < options.restarts; ++restart) {
       const at::Tensor left = all.best.fooled.logical_not().nonzero().squeeze(1);
       if (left.size(0) == 0) {
@@ -123,39 +165,112 @@ struct pgd {
   }
 
   void climb(const classifier_view& model, climbers now, int restart, detail::best_points& found) const {
-    const at::AutoGradMode with_gradient{true};
-    const bool looks = options.keep == iterate::best;
-    at::Tensor d = start(now, restart);
+    now.point = start(now, restart);
     for (int step = 0; step < options.steps; ++step) {
-      at::Tensor point = options.box.clamp(now.input.x.add(d)).requires_grad_();
-      const at::Tensor logits = logits_of(model, point);
-      if (step == 0) {
-        detail::require_labels("pgd", now.input.y, logits.size(1));
-      }
-      const at::Tensor loss = climbed_loss(now, logits);
-      at::Tensor gradient = detail::input_gradient("pgd", loss, logits, point);
-      const at::Tensor fooled = detail::is_fooled(logits, now.input.y, options.targeted);
-      now.best.zero_gradient.logical_or_(gradient.flatten(1).abs().amax(1).eq(0).logical_and_(fooled.logical_not()));
-      point = point.detach();
-      if (looks) {
-        now.best.offer(point, loss.detach(), fooled);
-        if (options.drop_fooled && drop_fooled(now, point, gradient, found)) {
-          return;
+      const at::Tensor seen = looked_at(now);
+      const answer told = ask(model, now, seen, {.restart = restart, .step = step}, true);
+      const at::Tensor fooled = detail::is_fooled(told.logits, now.input.y, options.targeted);
+      now.best.zero_gradient.logical_or_(
+          told.gradient.flatten(1).abs().amax(1).eq(0).logical_and_(fooled.logical_not()));
+      step_view view{.x = now.input.x,
+                     .point = now.point,
+                     .gradient = told.gradient,
+                     .loss = told.loss,
+                     .fooled = fooled,
+                     .length = now.length,
+                     .box = options.box,
+                     .step = step,
+                     .steps = options.steps};
+      if (options.keep == iterate::best) {
+        now.best.offer(seen, told.loss, fooled);
+        if (const at::Tensor left = still_climbing(now, view); left.defined()) {
+          found.put(now.taken, now.best);
+          if (left.size(0) == 0) {
+            return;
+          }
+          now = now.at(left);
+          view = part_of(view, now, left);
         }
       }
-      d = point.sub_(now.input.x);
-      advance(now, d, gradient);
+      at::Tensor d = now.rule.next(now.ball, view);
+      now.point = constrained_point(now.ball, d, now.input.x, options.box);
     }
-    settle(model, now, options.box.clamp(now.input.x.add(d)));
+    settle(model, now, restart);
     found.put(now.taken, now.best);
   }
 
   [[nodiscard]] at::Tensor start(const climbers& now, int restart) const {
-    if (!options.random_start) {
-      return now.input.x.new_zeros(now.input.x.sizes());
-    }
     const draw where{.seed = options.seed, .restart = static_cast<std::uint32_t>(restart)};
-    return now.ball.sample(now.input.x, now.input.rows, where).to(now.input.x.scalar_type());
+    const at::Tensor& x = now.input.x;
+    at::Tensor d;
+    if (now.start) {
+      d = now.start(x, now.input.rows, where).to(x.scalar_type());
+      require(d.sizes() == x.sizes(), name, ": the start must give a perturbation of shape ", x.sizes(), ", gave ",
+              d.sizes());
+      return constrained_point(now.ball, d, x, options.box);
+    }
+    if (!options.random_start) {
+      return x;
+    }
+    return options.box.clamp(now.ball.sample(x, now.input.rows, where).to(x.scalar_type()).add_(x));
+  }
+
+  // Where the rule wants its gradient: at the point, if it does not say otherwise.
+  [[nodiscard]] at::Tensor looked_at(climbers& now) const {
+    if constexpr (requires { now.rule.look(now.ball, now.input.x, now.point); }) {
+      at::Tensor d = now.rule.look(now.ball, now.input.x, now.point);
+      return constrained_point(now.ball, d, now.input.x, options.box);
+    } else {
+      return now.point;
+    }
+  }
+
+  // A position in the run: which draws of transform and model come next.
+  struct position {
+    int restart;
+    int step;
+  };
+
+  // The model's answer at `seen`; the gradient goes through the transform, logits and loss are those without it.
+  [[nodiscard]] answer ask(const classifier_view& model, const climbers& now, const at::Tensor& seen, position at,
+                           bool with_gradient) const {
+    const at::AutoGradMode graphs{with_gradient};
+    answer mean;
+    for (int turn = 0; turn < options.eot; ++turn) {
+      const at::Tensor leaf = with_gradient ? seen.detach().requires_grad_() : seen;
+      const bool transformed = with_gradient && now.transform;
+      const at::Tensor logits =
+          logits_of(model, transformed ? now.transform(leaf, now.input.rows, draw_at(at, turn)) : leaf);
+      if (at.step == 0) {
+        detail::require_labels(name, now.input.y, logits.size(1));
+      }
+      const at::Tensor loss = climbed_loss(now, logits);
+      if (with_gradient) {
+        add(mean.gradient, detail::input_gradient(name, loss, logits, leaf));
+      }
+      if (!transformed) {
+        add(mean.loss, loss.detach());
+        add(mean.logits, options.eot > 1 ? logits.detach().softmax(1) : logits.detach());
+      }
+    }
+    if (with_gradient && now.transform) {
+      const answer plain = ask(model, now, seen, at, false);
+      return {plain.logits, plain.loss, averaged(mean.gradient)};
+    }
+    return {options.eot > 1 ? averaged(mean.logits).log() : mean.logits, averaged(mean.loss), averaged(mean.gradient)};
+  }
+
+  static void add(at::Tensor& sum, const at::Tensor& part) { sum = sum.defined() ? sum.add(part) : part; }
+
+  [[nodiscard]] at::Tensor averaged(const at::Tensor& sum) const {
+    return sum.defined() && options.eot > 1 ? sum.div(options.eot) : sum;
+  }
+
+  // A seed of its own: the start has used up the seed's first counters.
+  [[nodiscard]] draw draw_at(position at, int turn) const {
+    return {.seed = ~options.seed,
+            .restart = static_cast<std::uint32_t>(at.restart),
+            .step = static_cast<std::uint32_t>(at.step * options.eot + turn)};
   }
 
   [[nodiscard]] at::Tensor climbed_loss(const climbers& now, const at::Tensor& logits) const {
@@ -163,34 +278,37 @@ struct pgd {
     return options.targeted ? loss.neg() : loss;
   }
 
-  static void advance(const climbers& now, at::Tensor& d, const at::Tensor& gradient) {
-    at::Tensor step = now.ball.steepest(gradient);
-    d.add_(now.step.scale_(step));
-    now.ball.project_(d);
+  // The samples to go on with, once those that are done are a quarter of the batch; else undefined.
+  [[nodiscard]] at::Tensor still_climbing(const climbers& now, const step_view& view) const {
+    if (!options.drop_fooled && !now.stop) {
+      return {};
+    }
+    at::Tensor done = options.drop_fooled ? now.best.fooled : now.best.fooled.new_zeros(now.best.fooled.sizes());
+    if (now.stop) {
+      done = done.logical_or(now.stop(view));
+    }
+    at::Tensor left = done.logical_not().nonzero().squeeze(1);
+    return 4 * left.size(0) > 3 * now.taken.size(0) ? at::Tensor{} : left;
   }
 
-  // Sends the fooled samples home once they are a quarter of the batch; true when nobody is left.
-  static bool drop_fooled(climbers& now, at::Tensor& point, at::Tensor& gradient, detail::best_points& found) {
-    const at::Tensor left = now.best.fooled.logical_not().nonzero().squeeze(1);
-    if (4 * left.size(0) > 3 * now.taken.size(0)) {
-      return false;
+  [[nodiscard]] static step_view part_of(step_view view, const climbers& now, const at::Tensor& rows) {
+    view.x = now.input.x;
+    view.point = now.point;
+    view.length = now.length;
+    for (at::Tensor* each : {&view.gradient, &view.loss, &view.fooled}) {
+      *each = tensor_at(*each, rows);
     }
-    found.put(now.taken, now.best);
-    now = now.at(left);
-    point = point.index_select(0, left);
-    gradient = gradient.index_select(0, left);
-    return left.size(0) == 0;
+    return view;
   }
 
   // The point after the last step: kept as it is, or looked at like every other, which needs no gradient.
-  void settle(const classifier_view& model, climbers& now, const at::Tensor& point) const {
-    if (options.keep == iterate::last && options.restarts == 1) {
-      now.best.points = point;
+  void settle(const classifier_view& model, climbers& now, int restart) const {
+    if (!looked()) {
+      now.best.points = now.point;
       return;
     }
-    const at::NoGradGuard no_gradient;
-    const at::Tensor logits = logits_of(model, point);
-    now.best.offer(point, climbed_loss(now, logits), detail::is_fooled(logits, now.input.y, options.targeted));
+    const answer told = ask(model, now, now.point, {.restart = restart, .step = options.steps}, false);
+    now.best.offer(now.point, told.loss, detail::is_fooled(told.logits, now.input.y, options.targeted));
   }
 };
 
@@ -198,5 +316,7 @@ template <class Ball>
 pgd(Ball) -> pgd<Ball>;
 template <class Ball>
 pgd(Ball, pgd_options) -> pgd<Ball>;
+template <class Ball, class Rule>
+pgd(Ball, pgd_options, Rule) -> pgd<Ball, Rule>;
 
 }  // namespace redoubt

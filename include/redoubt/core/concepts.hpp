@@ -3,8 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <concepts>
+#include <redoubt/core/box.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/random.hpp>
+#include <redoubt/core/rows.hpp>
 
 namespace redoubt {
 
@@ -20,30 +22,67 @@ concept a_loss = requires(const L& loss, const at::Tensor& logits, const at::Ten
   { loss(logits, y) } -> std::convertible_to<at::Tensor>;
 };
 
+/// What bounds a ball: its `radius`, or its `count` where it bounds how many elements change.
+template <class B>
+concept has_radius = requires(const B& ball) {
+  { ball.radius } -> std::convertible_to<extent>;
+}
+|| requires(const B& ball) {
+  { ball.count } -> std::convertible_to<extent>;
+};
+
 /// A set of admissible perturbations around the origin, applied per sample: how far, which step, which start.
 template <class B>
-concept a_ball = std::copyable<B> && requires(const B& ball, at::Tensor& d, const at::Tensor& t, const draw& where) {
-  { ball.radius } -> std::convertible_to<extent>;
+concept a_ball = std::copyable<B> && has_radius<B> &&
+    requires(const B& ball, at::Tensor& d, const at::Tensor& t, const draw& where) {
   { ball.length(t) } -> std::convertible_to<at::Tensor>;
   { ball.project_(d) } -> std::convertible_to<at::Tensor>;
   { ball.steepest(t) } -> std::convertible_to<at::Tensor>;
   { ball.sample(t, t, where) } -> std::convertible_to<at::Tensor>;
 };
 
-/// A part with state for each sample: `at(rows)` is the part for those samples.
-template <class P>
-concept has_rows = requires(const P& part, const at::Tensor& rows) {
-  { part.at(rows) } -> std::convertible_to<P>;
+/// A ball that knows the nearest point of ball AND box: `project_into_(d, x, box)` moves d there, in place.
+///
+/// d is a perturbation of x [N, ...], x itself in the box. Where projecting onto one and then the other is exact
+/// (linf), or near enough, a ball does without.
+template <class B>
+concept projects_into_box = requires(const B& ball, at::Tensor& d, const at::Tensor& x, const box& bounds) {
+  { ball.project_into_(d, x, bounds) } -> std::convertible_to<at::Tensor>;
 };
 
-/// `part` for the samples `rows`: its own `at`, or the part itself where it keeps nothing per sample.
-template <class Part>
-[[nodiscard]] Part at_rows(const Part& part, const at::Tensor& rows) {
-  if constexpr (has_rows<Part>) {
-    return part.at(rows);
+/// The ball's radius (or count).
+template <has_radius Ball>
+[[nodiscard]] extent radius_of(const Ball& ball) {
+  if constexpr (requires { ball.radius; }) {
+    return ball.radius;
   } else {
-    return part;
+    return ball.count;
   }
+}
+
+/// The same ball with another radius (or count).
+template <has_radius Ball>
+[[nodiscard]] Ball with_radius(Ball ball, const extent& radius) {
+  if constexpr (requires { ball.radius; }) {
+    ball.radius = radius;
+  } else {
+    ball.count = radius;
+  }
+  return ball;
+}
+
+/// The point x + d with the perturbation d of x [N, ...] moved into the ball and the point into the box; changes d.
+///
+/// The nearest such point where the ball knows it (`projects_into_box`), else the ball's projection clamped to the box,
+/// which leaves no ball that is closed under shrinking elements.
+template <a_ball Ball>
+[[nodiscard]] at::Tensor constrained_point(const Ball& ball, at::Tensor& d, const at::Tensor& x, const box& bounds) {
+  if constexpr (projects_into_box<Ball>) {
+    ball.project_into_(d, x, bounds);
+  } else {
+    ball.project_(d);
+  }
+  return bounds.clamp(x.add(d));
 }
 
 }  // namespace redoubt

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <redoubt/attack/any_attack.hpp>
 #include <redoubt/attack/detail/input.hpp>
 #include <redoubt/attack/result.hpp>
+#include <redoubt/core/rows.hpp>
 #include <redoubt/evaluate/interval.hpp>
 #include <redoubt/evaluate/predict.hpp>
 #include <redoubt/model/classifier.hpp>
@@ -63,17 +65,6 @@ namespace detail {
   return warnings;
 }
 
-/// `attack.run` where there is one, else the call, for attacks that notice nothing.
-template <class Attack, class Model>
-[[nodiscard]] attack_result run_attack(const Attack& attack, Model& model, const at::Tensor& x, const at::Tensor& y,
-                                       const at::Tensor& rows) {
-  if constexpr (requires { attack.run(model, x, y, rows); }) {
-    return attack.run(model, x, y, rows);
-  } else {
-    return {attack(model, x, y, rows), at::Tensor{}};
-  }
-}
-
 }  // namespace detail
 
 /// The accuracy of `model` under `attack`: the share of x [N, ...] that is right before and after.
@@ -102,7 +93,7 @@ template <class Attack, class Model>
             "and those to reach; give an untargeted attack");
   }
   const std::int64_t n = x.size(0);
-  const at::Tensor rows = options.rows.defined() ? options.rows : y.new_ones({n}, at::kLong).cumsum(0).sub_(1);
+  const at::Tensor rows = options.rows.defined() ? options.rows : row_numbers(n, y);
   const eval_scope scope{model};
   const classifier_view view = [&](const at::Tensor& input) { return model(input); };
 
@@ -121,7 +112,7 @@ template <class Attack, class Model>
       const at::Tensor kept = right.add(first);
       const at::Tensor labels = y.index_select(0, kept);
       const attack_result found =
-          detail::run_attack(attack, model, x.index_select(0, kept), labels, rows.index_select(0, kept));
+          run_attack(attack, model, x.index_select(0, kept), labels, rows.index_select(0, kept));
       const verdict attacked = judge(view, found.adversarial, labels);
       report.robust_correct.index_copy_(0, kept, attacked.correct);
       nan.index_copy_(0, kept, attacked.nan);

@@ -256,13 +256,12 @@ class adversarial_trainer {
   }
 
   [[nodiscard]] held_out_accuracy measure() {
-    const labelled_data data =
-        options_.held_out.x.scalar_type() == at::kByte
-            ? options_.held_out.at(options_.held_out.y.new_ones(options_.held_out.y.sizes()).cumsum(0).sub_(1))
-            : options_.held_out;
+    const labelled_data data = options_.held_out.x.scalar_type() == at::kByte
+                                   ? options_.held_out.at(row_numbers(options_.held_out.y.size(0), options_.held_out.y))
+                                   : options_.held_out;
     if constexpr (requires { attack_.ball; }) {
       const redoubt::box box = attack_.options.box;
-      const extent quarter = extent{attack_.ball.radius}.times(0.25);
+      const extent quarter = radius_of(attack_.ball).times(0.25);
       const robustness weak = robust_accuracy(fgsm{attack_.ball, {.box = box}}, model_, data.x, data.y);
       const robustness strong = robust_accuracy(
           pgd{attack_.ball, {.step = quarter, .steps = 10, .box = box, .keep = iterate::last}}, model_, data.x, data.y);
@@ -290,7 +289,7 @@ class adversarial_trainer {
   }
 
   // Sums weighed by place: the same samples in another order are other data, as rows number them.
-  [[nodiscard]] at::Tensor places() const { return data_.y.new_ones(data_.y.sizes(), at::kLong).cumsum(0); }
+  [[nodiscard]] at::Tensor places() const { return row_numbers(data_.y.size(0), data_.y).add_(1); }
   [[nodiscard]] std::int64_t label_sum() const { return data_.y.mul(places()).sum().template item<std::int64_t>(); }
   [[nodiscard]] double input_sum() const {
     constexpr std::int64_t part = 4096;  // in double precision, which all data at once may have no room for

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <redoubt/attack/any_attack.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/core/rows.hpp>
 #include <redoubt/drift/alarm.hpp>
 #include <redoubt/drift/calibration.hpp>
 #include <redoubt/drift/cusum.hpp>
@@ -18,22 +20,14 @@
 
 namespace redoubt {
 
-/// Any attack as a value: (model, x, y, rows) -> adversarial x.
-using any_attack =
-    std::function<at::Tensor(const classifier_view&, const at::Tensor&, const at::Tensor&, const at::Tensor&)>;
-
 /// A mixture of attacks around `ball`: one step at a third, half and all of its radius, and PGD-10 at all of it.
 ///
 /// What a detector should know when it does not know who attacks, and how hard.
 template <class Ball>
 [[nodiscard]] std::vector<any_attack> attack_mixture(const Ball& ball, const redoubt::box& box = {}) {
-  const auto scaled = [&](double factor) {
-    Ball smaller = ball;
-    smaller.radius = extent{ball.radius}.times(factor);
-    return smaller;
-  };
+  const auto scaled = [&](double factor) { return with_radius(ball, radius_of(ball).times(factor)); };
   return {fgsm{ball, {.box = box}}, fgsm{scaled(0.5), {.box = box}}, fgsm{scaled(1.0 / 3), {.box = box}},
-          pgd{ball, {.step = extent{ball.radius}.times(0.25), .steps = 10, .box = box, .keep = iterate::last}}};
+          pgd{ball, {.step = radius_of(ball).times(0.25), .steps = 10, .box = box, .keep = iterate::last}}};
 }
 
 struct self_attack_options {
@@ -127,7 +121,7 @@ class self_attack_detector {
   static at::Tensor attack_all(const any_attack& attack, Model& model, const at::Tensor& x, const at::Tensor& y,
                                std::int64_t batch) {
     const classifier_view view = [&](const at::Tensor& input) { return model(input); };
-    const at::Tensor rows = y.new_ones(y.sizes()).cumsum(0).sub_(1);
+    const at::Tensor rows = row_numbers(y.size(0), y);
     at::Tensor attacked = x.new_empty(x.sizes());
     for (std::int64_t first = 0; first < x.size(0); first += batch) {
       const std::int64_t count = std::min(batch, x.size(0) - first);

@@ -4,6 +4,7 @@
 
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/error.hpp>
+#include <redoubt/core/rows.hpp>
 
 namespace redoubt::detail {
 
@@ -41,7 +42,7 @@ inline void require_row_each(const char* who, const at::Tensor& rows, std::int64
   const at::ScalarType state = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   // Labels made in inference mode cannot be saved for a gradient; a copy made outside it can.
   const at::Tensor labels = y.is_inference() ? y.clone() : y;
-  return {x.detach().to(state), labels, rows.defined() ? rows.to(x.device()) : y.new_ones({samples}).cumsum(0).sub_(1)};
+  return {x.detach().to(state), labels, rows.defined() ? rows.to(x.device()) : row_numbers(samples, y)};
 }
 
 /// Throws std::invalid_argument for labels outside [0, classes).

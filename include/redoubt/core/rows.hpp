@@ -1,0 +1,66 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <concepts>
+#include <functional>
+#include <type_traits>
+
+namespace redoubt {
+
+/// The row numbers 0..count-1, int64 [count], on the device of `like`.
+[[nodiscard]] inline at::Tensor row_numbers(std::int64_t count, const at::Tensor& like) {
+  return like.new_ones({count}, at::kLong).cumsum(0).sub_(1);
+}
+
+/// A part with state for each sample: `at(rows)` is the part for those samples.
+template <class P>
+concept has_rows = requires(const P& part, const at::Tensor& rows) {
+  { part.at(rows) } -> std::convertible_to<P>;
+};
+
+/// `part` for the samples `rows` (int64 [M]): its own `at`, or the part itself where it keeps nothing per sample.
+template <class Part>
+[[nodiscard]] Part at_rows(const Part& part, const at::Tensor& rows) {
+  if constexpr (has_rows<Part>) {
+    return part.at(rows);
+  } else {
+    return part;
+  }
+}
+
+/// `t` for the samples `rows` (int64 [M]); undefined where t is.
+[[nodiscard]] inline at::Tensor tensor_at(const at::Tensor& t, const at::Tensor& rows) {
+  return t.defined() ? t.index_select(0, rows) : t;
+}
+
+template <class Signature>
+class row_function;
+
+/// Any callable as a value, for a part of an attack that is called once a step: a lambda will do.
+///
+/// A callable that keeps something per sample offers `at(rows)`, and follows its samples when others are dropped.
+/// Empty by default; true once it holds one.
+template <class Result, class... Arguments>
+class row_function<Result(Arguments...)> {
+ public:
+  row_function() = default;
+
+  template <class Callable>
+  requires(!std::same_as<std::remove_cvref_t<Callable>, row_function> &&
+           std::is_invocable_r_v<Result, const Callable&, Arguments...>)
+      row_function(Callable callable)  // NOLINT(google-explicit-constructor): `.loss = dlr{}` is the spelling
+      : call_{callable}, at_{[callable](const at::Tensor& rows) { return row_function{at_rows(callable, rows)}; }} {}
+
+  explicit operator bool() const { return static_cast<bool>(call_); }
+
+  Result operator()(Arguments... arguments) const { return call_(arguments...); }
+
+  [[nodiscard]] row_function at(const at::Tensor& rows) const { return at_ ? at_(rows) : row_function{}; }
+
+ private:
+  std::function<Result(Arguments...)> call_;
+  std::function<row_function(const at::Tensor&)> at_;
+};
+
+}  // namespace redoubt
