@@ -1,7 +1,10 @@
 // What every attack promises about the model it is given, for each attack and each kind of model.
 
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/mi_fgsm.hpp>
+#include <redoubt/attack/ni_fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/attack/scale_invariant.hpp>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -21,6 +24,8 @@ using redoubt::fgsm;
 using redoubt::iterate;
 using redoubt::l2;
 using redoubt::linf;
+using redoubt::mi_fgsm;
+using redoubt::ni_fgsm;
 using redoubt::pgd;
 using redoubt::testing::labels;
 using redoubt::testing::uniform;
@@ -34,6 +39,8 @@ void with_each_whole_batch_attack(const Check& check) {
   check(fgsm{l2{0.5}, {.random_start = true}});
   check(pgd{linf{0.1}, {.steps = 3}});
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .keep = iterate::last}});
+  check(mi_fgsm{linf{0.1}, {.steps = 3}});
+  check(ni_fgsm{l2{0.5}, {.steps = 3, .transform = redoubt::scale_invariant{2}, .eot = 2}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
