@@ -4,6 +4,7 @@
 
 #include <redoubt/attack/any_attack.hpp>
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/worst_case.hpp>
