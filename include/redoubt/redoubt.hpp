@@ -3,9 +3,16 @@
 // All of redoubt that a host compiler can read. Including one header of an area costs less: see each area's folder.
 
 #include <redoubt/attack/any_attack.hpp>
+#include <redoubt/attack/composed.hpp>
+#include <redoubt/attack/diverse_input.hpp>
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/mi_fgsm.hpp>
+#include <redoubt/attack/momentum.hpp>
+#include <redoubt/attack/ni_fgsm.hpp>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/attack/scale_invariant.hpp>
+#include <redoubt/attack/translation_invariant.hpp>
 #include <redoubt/attack/worst_case.hpp>
 #include <redoubt/core/version.hpp>
 #include <redoubt/drift/adwin.hpp>
