@@ -9,6 +9,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <redoubt/evaluate/robust_accuracy.hpp>
 #include <sstream>
 #include <utility>
 
@@ -211,15 +212,43 @@ robustness measure(const std::string& label, const attack_settings& settings, su
 
 nlohmann::json to_json(const robustness& report) {
   const auto pair = [](const interval& i) { return nlohmann::json{i.lower, i.upper}; };
-  return {{"n", report.n},
-          {"clean_accuracy", report.clean_accuracy},
-          {"clean_accuracy_ci95", pair(report.clean_interval)},
-          {"robust_accuracy", report.robust_accuracy},
-          {"robust_accuracy_ci95", pair(report.robust_interval)},
-          {"n_nan", report.n_nan},
-          {"seconds", report.seconds},
-          {"zero_gradient_samples", report.zero_gradient_samples},
-          {"warnings", report.warnings}};
+  nlohmann::json attacks = nlohmann::json::array();
+  for (const attack_tally& one : report.per_attack) {
+    attacks.push_back({{"attack", one.name},
+                       {"attacked", one.attacked},
+                       {"fooled", one.fooled},
+                       {"robust_accuracy", one.robust_accuracy},
+                       {"seconds", one.seconds}});
+  }
+  nlohmann::json classes = nlohmann::json::array();
+  for (const class_tally& one : report.per_class) {
+    const auto share = [&](std::int64_t part) {
+      return one.n > 0 ? nlohmann::json(static_cast<double>(part) / static_cast<double>(one.n)) : nlohmann::json();
+    };
+    classes.push_back({{"class", classes.size()},
+                       {"n", one.n},
+                       {"clean_accuracy", share(one.clean)},
+                       {"robust_accuracy", share(one.robust)}});
+  }
+  nlohmann::json json = {{"n", report.n},
+                         {"clean_accuracy", report.clean_accuracy},
+                         {"clean_accuracy_ci95", pair(report.clean_interval)},
+                         {"robust_accuracy", report.robust_accuracy},
+                         {"robust_accuracy_ci95", pair(report.robust_interval)},
+                         {"per_attack", attacks},
+                         {"per_class", classes},
+                         {"n_nan", report.n_nan},
+                         {"seconds", report.seconds},
+                         {"zero_gradient_samples", report.zero_gradient_samples},
+                         {"warnings", report.warnings}};
+  if (const health_report& health = report.health; health.samples > 0) {
+    json["gradient_health"] = {
+        {"samples", health.samples}, {"zero_gradients", health.zero_gradients}, {"saturated", health.saturated},
+        {"fgsm", health.fgsm},       {"fgsm_half", health.fgsm_half},           {"fgsm_quarter", health.fgsm_quarter},
+        {"pgd", health.pgd},         {"restarted", health.restarted},           {"queried", health.queried},
+        {"cosine", health.cosine},   {"randomised", health.randomised}};
+  }
+  return json;
 }
 
 }  // namespace redoubt::program

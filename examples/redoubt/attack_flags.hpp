@@ -6,7 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <redoubt/evaluate/robust_accuracy.hpp>
+#include <redoubt/core/box.hpp>
+#include <redoubt/evaluate/report.hpp>
 #include <string>
 #include <vector>
 

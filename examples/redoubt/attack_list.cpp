@@ -5,10 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <redoubt/attack/apgd.hpp>
+#include <redoubt/attack/apgd_targeted.hpp>
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/mi_fgsm.hpp>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/worst_case.hpp>
+#include <redoubt/evaluate/gradient_health.hpp>
+#include <redoubt/loss/dlr.hpp>
+#include <redoubt/loss/margin.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <type_traits>
@@ -64,34 +70,108 @@ json pgd_options_of(const attack_settings& settings) {
           {"loss", "cross_entropy"}};
 }
 
-std::vector<attack_kind> all_kinds() {
-  std::vector<attack_kind> kinds;
-  kinds.push_back({.name = "none",
-                   .words = "nothing: accuracy as it is",
-                   .needs_gradient = false,
-                   .make = [](const attack_settings& /*settings*/) { return any_attack{no_attack{}}; },
-                   .options = no_options});
-  kinds.push_back(kind<linf, l2>(
+json apgd_options_of(const attack_settings& settings) {
+  return {{"steps", settings.resolved_steps(100)}, {"restarts", settings.restarts}};
+}
+
+attack_kind none() {
+  return {.name = "none",
+          .words = "nothing: accuracy as it is",
+          .needs_gradient = false,
+          .make = [](const attack_settings& /*settings*/) { return any_attack{no_attack{}}; },
+          .options = no_options};
+}
+
+attack_kind one_step() {
+  return kind<linf, l2>(
       {.name = "fgsm", .words = "one step along the gradient", .takes_targets = true, .options = no_options},
       [](const auto& ball, const attack_settings& settings) {
         return fgsm{ball, {.box = settings.resolved_box(), .targeted = settings.targeted, .seed = settings.seed}};
-      }));
-  kinds.push_back(kind<linf, l2>({.name = "pgd",
-                                  .words = "projected gradient descent, 40 steps",
-                                  .takes_targets = true,
-                                  .options = pgd_options_of},
-                                 [](const auto& ball, const attack_settings& settings) {
-                                   return pgd{ball,
-                                              {.step = settings.resolved_step(),
-                                               .steps = settings.resolved_steps(),
-                                               .random_start = !settings.no_random_start,
-                                               .restarts = settings.restarts,
-                                               .box = settings.resolved_box(),
-                                               .targeted = settings.targeted,
-                                               .seed = settings.seed,
-                                               .drop_fooled = !settings.unhurried}};
-                                 }));
-  return kinds;
+      });
+}
+
+attack_kind projected_gradient() {
+  return kind<linf, l2>({.name = "pgd",
+                         .words = "projected gradient descent, 40 steps",
+                         .takes_targets = true,
+                         .options = pgd_options_of},
+                        [](const auto& ball, const attack_settings& settings) {
+                          return pgd{ball,
+                                     {.step = settings.resolved_step(),
+                                      .steps = settings.resolved_steps(),
+                                      .random_start = !settings.no_random_start,
+                                      .restarts = settings.restarts,
+                                      .box = settings.resolved_box(),
+                                      .targeted = settings.targeted,
+                                      .seed = settings.seed,
+                                      .drop_fooled = !settings.unhurried}};
+                        });
+}
+
+attack_kind momentum_steps() {
+  return kind<linf, l2>({.name = "mi-fgsm",
+                         .words = "momentum, 10 steps of eps/steps; its examples often fool other models, too",
+                         .takes_targets = true,
+                         .options =
+                             [](const attack_settings& settings) {
+                               return json{{"steps", settings.resolved_steps(10)}};
+                             }},
+                        [](const auto& ball, const attack_settings& settings) {
+                          return mi_fgsm{ball,
+                                         {.steps = settings.resolved_steps(10),
+                                          .box = settings.resolved_box(),
+                                          .targeted = settings.targeted,
+                                          .seed = settings.seed,
+                                          .drop_fooled = !settings.unhurried}};
+                        });
+}
+
+template <class Ball>
+apgd<Ball> auto_pgd(const Ball& ball, const attack_settings& settings, const loss_function& loss) {
+  return {ball,
+          {.steps = settings.resolved_steps(100),
+           .restarts = settings.restarts,
+           .loss = loss,
+           .box = settings.resolved_box(),
+           .targeted = settings.targeted,
+           .seed = settings.seed,
+           .drop_fooled = !settings.unhurried}};
+}
+
+attack_kind auto_pgd_ce() {
+  return kind<linf, l2>(
+      {.name = "apgd-ce",
+       .words = "AutoPGD on the cross-entropy, 100 steps: finds its own step length",
+       .takes_targets = true,
+       .options = apgd_options_of},
+      [](const auto& ball, const attack_settings& settings) { return auto_pgd(ball, settings, cross_entropy{}); });
+}
+
+/// Below three classes there is no third logit for the ratio; the margin is what is left of it.
+at::Tensor dlr_or_margin(const at::Tensor& logits, const at::Tensor& y) {
+  return logits.size(1) < 3 ? margin{}(logits, y) : dlr{}(logits, y);
+}
+
+attack_kind auto_pgd_dlr() {
+  return kind<linf, l2>(
+      {.name = "apgd-dlr",
+       .words = "the same on the difference of logits ratio, which no scale of the logits hides from",
+       .takes_targets = true,
+       .options = apgd_options_of},
+      [](const auto& ball, const attack_settings& settings) { return auto_pgd(ball, settings, dlr_or_margin); });
+}
+
+attack_kind auto_pgd_targeted() {
+  return kind<linf, l2>(
+      {.name = "apgd-t", .words = "the same towards each of the 9 likeliest other classes", .options = apgd_options_of},
+      [](const auto& ball, const attack_settings& settings) {
+        return apgd_targeted{ball,
+                             {.steps = settings.resolved_steps(100),
+                              .restarts = settings.restarts,
+                              .box = settings.resolved_box(),
+                              .seed = settings.seed,
+                              .drop_fooled = !settings.unhurried}};
+      });
 }
 
 bool holds(const std::vector<std::string>& names, const std::string& name) {
@@ -133,7 +213,8 @@ void require_fits(const attack_kind& one, const attack_settings& settings) {
 }  // namespace
 
 const std::vector<attack_kind>& attack_kinds() {
-  static const std::vector<attack_kind> kinds = all_kinds();
+  static const std::vector<attack_kind> kinds{none(),        one_step(),     projected_gradient(), momentum_steps(),
+                                              auto_pgd_ce(), auto_pgd_dlr(), auto_pgd_targeted()};
   return kinds;
 }
 
@@ -161,6 +242,23 @@ any_attack attack_of(const attack_settings& settings) {
     attacks.push_back({name, one.make(settings)});
   }
   return attacks.size() == 1 ? attacks.front().attack : any_attack{worst_case{attacks}};
+}
+
+health_probe probe_of(const attack_settings& settings) {
+  const std::vector<std::string> names = settings.names();
+  const bool by_gradients = std::any_of(names.begin(), names.end(),
+                                        [](const std::string& name) { return attack_kind_of(name).needs_gradient; });
+  health_probe probe;
+  const auto over = [&]<class Ball>(std::type_identity<Ball>) {
+    if (settings.norm == norm_of<Ball>::name) {
+      probe = gradient_health{norm_of<Ball>::ball(settings), {.box = settings.resolved_box(), .seed = settings.seed}};
+    }
+  };
+  if (by_gradients && settings.eps > 0) {
+    over(std::type_identity<linf>{});
+    over(std::type_identity<l2>{});
+  }
+  return probe;
 }
 
 }  // namespace redoubt::program

@@ -5,6 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <redoubt/attack/any_attack.hpp>
+#include <redoubt/evaluate/evaluation.hpp>
 #include <string>
 #include <vector>
 
@@ -32,5 +33,8 @@ struct attack_kind {
 /// Throws std::invalid_argument, one line that names both, for an attack and a norm that do not go together, targets
 /// where there can be none, and a name given twice.
 [[nodiscard]] any_attack attack_of(const attack_settings& settings);
+
+/// What looks for masked gradients beside those attacks; none where they need no gradient, or bound nothing.
+[[nodiscard]] health_probe probe_of(const attack_settings& settings);
 
 }  // namespace redoubt::program

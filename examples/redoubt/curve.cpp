@@ -4,11 +4,14 @@
 #include "html.hpp"
 #include "numbers.hpp"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <redoubt/core/rows.hpp>
 #include <redoubt/evaluate/interval.hpp>
+#include <redoubt/evaluate/robust_accuracy.hpp>
 #include <sstream>
 
 namespace redoubt::program {

@@ -12,6 +12,7 @@
 
 #include <ATen/ops/cat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -81,6 +82,16 @@ void stop_between_calls(subject& model, const settings& chosen) {
   });
 }
 
+/// What the attacks had to do otherwise than their names say.
+void warn_of_classes(robustness& report, const attack_settings& attack) {
+  const std::vector<std::string> names = attack.names();
+  if (report.per_class.size() == 2 && std::find(names.begin(), names.end(), "apgd-dlr") != names.end()) {
+    report.warnings.emplace_back(
+        "the model has 2 classes, for which the difference of logits ratio is not defined: apgd-dlr climbed the margin "
+        "instead");
+  }
+}
+
 findings evaluate_all(const settings& chosen, subject& model, const sample_source& data, gallery* seen) {
   progress bar{"attacking", static_cast<double>(data.count()), "images"};
   const evaluation_options options{.batch = chosen.input.batch,
@@ -103,6 +114,7 @@ findings evaluate_all(const settings& chosen, subject& model, const sample_sourc
     }
   }
   findings found{.report = all.report(), .some = {}, .rows = {}};
+  warn_of_classes(found.report, chosen.attack);
   if (!rows.empty()) {
     found.rows = at::cat(rows);
     found.some = {at::cat(images).to(place), data.labels().index_select(0, found.rows).to(place)};

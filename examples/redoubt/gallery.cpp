@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace redoubt::program {
 namespace {
@@ -51,18 +52,29 @@ std::string culprit(const attack_result& found, std::int64_t sample, const std::
 
 }  // namespace
 
+std::map<std::int64_t, gallery::piece>::const_iterator gallery::faintest() const {
+  return std::max_element(fooled_.begin(), fooled_.end(),
+                          [](const auto& a, const auto& b) { return a.second.lead < b.second.lead; });
+}
+
 bool gallery::wanted(const piece& one) const {
   if (one.lead > 0) {
     return withstood_.size() < most_withstood_ || (most_withstood_ > 0 && one.lead < withstood_.back().lead);
   }
   const auto same = fooled_.find(one.label);
-  return same != fooled_.end() ? one.lead < same->second.lead : fooled_.size() < most_fooled_;
+  if (same != fooled_.end()) {
+    return one.lead < same->second.lead;
+  }
+  return fooled_.size() < most_fooled_ || (most_fooled_ > 0 && one.lead < faintest()->second.lead);
 }
 
 void gallery::keep(piece one) {
   if (one.lead <= 0) {
     const std::int64_t label = one.label;
     fooled_.insert_or_assign(label, std::move(one));
+    if (fooled_.size() > most_fooled_) {
+      fooled_.erase(faintest());
+    }
     return;
   }
   const auto after = std::upper_bound(withstood_.begin(), withstood_.end(), one.lead,

@@ -18,8 +18,9 @@ namespace redoubt::program {
 
 /// Keeps the most telling of the samples that an attack goes through, a few of however many.
 ///
-/// Of those fooled the one of each class whose wrong answer has the largest lead over the label; of the others those
-/// whose label has the smallest lead. Holds no more samples than it shows.
+/// Of those fooled the one of each class whose wrong answer has the largest lead over the label, of the classes those
+/// with the largest of these leads; of the others those whose label has the smallest lead. Holds no more samples than
+/// it shows.
 class gallery {
  public:
   explicit gallery(std::size_t most_fooled = 8, std::size_t most_withstood = 4)
@@ -42,6 +43,8 @@ class gallery {
     std::string attack;
   };
 
+  /// Of those fooled the one whose mistake is the least sure.
+  [[nodiscard]] std::map<std::int64_t, piece>::const_iterator faintest() const;
   [[nodiscard]] bool wanted(const piece& one) const;
   void keep(piece one);
 
