@@ -6,6 +6,7 @@
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_step.hpp>
 #include <redoubt/attack/apgd_targeted.hpp>
+#include <redoubt/attack/auto_attack.hpp>
 #include <redoubt/attack/composed.hpp>
 #include <redoubt/attack/diverse_input.hpp>
 #include <redoubt/attack/fgsm.hpp>
