@@ -25,6 +25,7 @@
 #include <redoubt/loss/margin.hpp>
 #include <redoubt/model/module.hpp>
 #include <redoubt/model/script.hpp>
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <redoubt/train/adversarial_trainer.hpp>
