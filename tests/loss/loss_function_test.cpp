@@ -25,16 +25,10 @@ struct weighted_margin {
   weighted_margin at(const at::Tensor& rows) const { return {weight.index_select(0, rows)}; }
 };
 
-struct takes_only_logits {
-  at::Tensor operator()(const at::Tensor& logits) const { return logits; }
-};
-
 static_assert(redoubt::a_loss<loss_function>);
 static_assert(std::is_copy_constructible_v<loss_function>);
 static_assert(std::is_convertible_v<redoubt::dlr, loss_function>, "`.loss = dlr{}` is the spelling");
 static_assert(std::is_convertible_v<weighted_margin, loss_function>);
-static_assert(!std::is_constructible_v<loss_function, takes_only_logits>);
-static_assert(!std::is_constructible_v<loss_function, double>);
 
 }  // namespace
 

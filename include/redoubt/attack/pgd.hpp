@@ -5,6 +5,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <cstdint>
+#include <limits>
 #include <redoubt/attack/detail/best_points.hpp>
 #include <redoubt/attack/detail/gradient.hpp>
 #include <redoubt/attack/detail/input.hpp>
@@ -40,7 +41,7 @@ struct pgd_options {
   bool targeted = false;                 ///< y are the labels to reach, not to leave
   std::uint64_t seed = 0;                ///< of the random starts
   iterate keep = iterate::best;
-  bool drop_fooled = false;        ///< stop work on a sample once it is fooled: the same outcomes, for less
+  bool drop_fooled = false;        ///< a sample's first point that fools stands: the same outcomes, for less
   start_function start = {};       ///< where each restart begins, instead of what `random_start` says
   input_transform transform = {};  ///< done to a point before the model sees it for a gradient
   stop_rule stop = {};             ///< which samples to stop work on; needs `iterate::best`
@@ -65,7 +66,7 @@ struct pgd_options {
 template <class Ball, class Rule = constant_step>
 struct pgd {
   static_assert(a_ball<Ball>, "pgd: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
-  static_assert(a_step_rule<Rule, Ball>,
+  static_assert(!a_ball<Ball> || a_step_rule<Rule, Ball>,
                 "pgd: the third part must be a step rule (constant_step, momentum, or a type that meets "
                 "redoubt::a_step_rule: next(ball, step_view) -> perturbation)");
 
@@ -84,7 +85,8 @@ struct pgd {
   template <class Model>
   [[nodiscard]] attack_result run(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                   const at::Tensor& rows = {}) const {
-    static_assert(a_classifier<Model>, "pgd: the model must map a batch at::Tensor to logits at::Tensor");
+    static_assert(a_classifier<Model>,
+                  "pgd: the model must map a batch at::Tensor to logits at::Tensor (redoubt::a_classifier)");
     const c10::InferenceMode with_graphs{false};
     const detail::attack_input input = detail::checked_input(name, x, y, rows, options.box);
     require_options(x.size(0));
@@ -110,14 +112,15 @@ struct pgd {
     detail::best_points best;
     at::Tensor taken;
     at::Tensor point = {};  // where the climb stands
+    at::Tensor done = {};   // bool [N]: whose best point stands, as long as they are in the batch
 
     [[nodiscard]] climbers at(const at::Tensor& rows) const {
-      return {at_rows(ball, rows),   at_rows(rule, rows),
-              length.at(rows),       loss.at(rows),
-              start.at(rows),        transform.at(rows),
-              stop.at(rows),         {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
-              best.at(rows),         tensor_at(taken, rows),
-              tensor_at(point, rows)};
+      return {at_rows(ball, rows),    at_rows(rule, rows),
+              length.at(rows),        loss.at(rows),
+              start.at(rows),         transform.at(rows),
+              stop.at(rows),          {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
+              best.at(rows),          tensor_at(taken, rows),
+              tensor_at(point, rows), tensor_at(done, rows)};
     }
   };
 
@@ -166,12 +169,13 @@ struct pgd {
 
   void climb(const classifier_view& model, climbers now, int restart, detail::best_points& found) const {
     now.point = start(now, restart);
+    now.done = now.best.fooled.new_zeros(now.best.fooled.sizes());
     for (int step = 0; step < options.steps; ++step) {
       const at::Tensor seen = looked_at(now);
       const answer told = ask(model, now, seen, {.restart = restart, .step = step}, true);
       const at::Tensor fooled = detail::is_fooled(told.logits, now.input.y, options.targeted);
       now.best.zero_gradient.logical_or_(
-          told.gradient.flatten(1).abs().amax(1).eq(0).logical_and_(fooled.logical_not()));
+          told.gradient.flatten(1).abs().amax(1).eq(0).logical_and_(fooled.logical_or(now.done).logical_not()));
       step_view view{.x = now.input.x,
                      .point = now.point,
                      .gradient = told.gradient,
@@ -182,7 +186,7 @@ struct pgd {
                      .step = step,
                      .steps = options.steps};
       if (options.keep == iterate::best) {
-        now.best.offer(seen, told.loss, fooled);
+        offer(now, seen, told.loss, fooled);
         if (const at::Tensor left = still_climbing(now, view); left.defined()) {
           found.put(now.taken, now.best);
           if (left.size(0) == 0) {
@@ -192,7 +196,9 @@ struct pgd {
           view = part_of(view, now, left);
         }
       }
-      at::Tensor d = now.rule.next(now.ball, view);
+      at::Tensor d = now.rule.next(now.ball, view).clone();  // what is moved into the ball may be the rule's own
+      require(d.sizes() == now.input.x.sizes(), name, ": the step rule must give a perturbation of shape ",
+              now.input.x.sizes(), ", gave ", d.sizes());
       now.point = constrained_point(now.ball, d, now.input.x, options.box);
     }
     settle(model, now, restart);
@@ -204,7 +210,8 @@ struct pgd {
     const at::Tensor& x = now.input.x;
     at::Tensor d;
     if (now.start) {
-      d = now.start(x, now.input.rows, where).to(x.scalar_type());
+      // A copy: what is moved into the ball may be the start's own.
+      d = now.start(x, now.input.rows, where).to(x.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
       require(d.sizes() == x.sizes(), name, ": the start must give a perturbation of shape ", x.sizes(), ", gave ",
               d.sizes());
       return constrained_point(now.ball, d, x, options.box);
@@ -239,8 +246,7 @@ struct pgd {
     for (int turn = 0; turn < options.eot; ++turn) {
       const at::Tensor leaf = with_gradient ? seen.detach().requires_grad_() : seen;
       const bool transformed = with_gradient && now.transform;
-      const at::Tensor logits =
-          logits_of(model, transformed ? now.transform(leaf, now.input.rows, draw_at(at, turn)) : leaf);
+      const at::Tensor logits = logits_of(model, transformed ? transform(now, leaf, draw_at(at, turn)) : leaf);
       if (at.step == 0) {
         detail::require_labels(name, now.input.y, logits.size(1));
       }
@@ -260,15 +266,22 @@ struct pgd {
     return {options.eot > 1 ? averaged(mean.logits).log() : mean.logits, averaged(mean.loss), averaged(mean.gradient)};
   }
 
+  [[nodiscard]] at::Tensor transform(const climbers& now, const at::Tensor& point, const draw& where) const {
+    at::Tensor input = now.transform(point, now.input.rows, where);
+    require(input.dim() >= 1 && input.size(0) == point.size(0), name, ": the input transform must give ", point.size(0),
+            " samples, gave shape ", input.sizes());
+    return input;
+  }
+
   static void add(at::Tensor& sum, const at::Tensor& part) { sum = sum.defined() ? sum.add(part) : part; }
 
   [[nodiscard]] at::Tensor averaged(const at::Tensor& sum) const {
     return sum.defined() && options.eot > 1 ? sum.div(options.eot) : sum;
   }
 
-  // A seed of its own: the start has used up the seed's first counters.
+  // A seed of its own: balls draw starts from the seed and from its complement.
   [[nodiscard]] draw draw_at(position at, int turn) const {
-    return {.seed = ~options.seed,
+    return {.seed = options.seed ^ (std::uint64_t{1} << 63),
             .restart = static_cast<std::uint32_t>(at.restart),
             .step = static_cast<std::uint32_t>(at.step * options.eot + turn)};
   }
@@ -278,16 +291,27 @@ struct pgd {
     return options.targeted ? loss.neg() : loss;
   }
 
+  // Samples that are done have no part in it, or a sample's best point would hang on how long its batch goes on.
+  static void offer(climbers& now, const at::Tensor& seen, const at::Tensor& loss, const at::Tensor& fooled) {
+    now.best.offer(seen, loss.masked_fill(now.done, -std::numeric_limits<double>::infinity()),
+                   fooled.logical_and(now.done.logical_not()));
+  }
+
   // The samples to go on with, once those that are done are a quarter of the batch; else undefined.
-  [[nodiscard]] at::Tensor still_climbing(const climbers& now, const step_view& view) const {
+  [[nodiscard]] at::Tensor still_climbing(climbers& now, const step_view& view) const {
     if (!options.drop_fooled && !now.stop) {
       return {};
     }
-    at::Tensor done = options.drop_fooled ? now.best.fooled : now.best.fooled.new_zeros(now.best.fooled.sizes());
-    if (now.stop) {
-      done = done.logical_or(now.stop(view));
+    if (options.drop_fooled) {
+      now.done = now.done.logical_or(now.best.fooled);
     }
-    at::Tensor left = done.logical_not().nonzero().squeeze(1);
+    if (now.stop) {
+      const at::Tensor stopped = now.stop(view);
+      require(stopped.sizes() == now.done.sizes(), name, ": the stopping rule must give a bool per sample ",
+              now.done.sizes(), ", gave shape ", stopped.sizes());
+      now.done = now.done.logical_or(stopped);
+    }
+    at::Tensor left = now.done.logical_not().nonzero().squeeze(1);
     return 4 * left.size(0) > 3 * now.taken.size(0) ? at::Tensor{} : left;
   }
 
@@ -308,7 +332,7 @@ struct pgd {
       return;
     }
     const answer told = ask(model, now, now.point, {.restart = restart, .step = options.steps}, false);
-    now.best.offer(now.point, told.loss, detail::is_fooled(told.logits, now.input.y, options.targeted));
+    offer(now, now.point, told.loss, detail::is_fooled(told.logits, now.input.y, options.targeted));
   }
 };
 

@@ -11,13 +11,13 @@ namespace redoubt {
 
 /// What a step rule and a stopping rule are shown after a gradient has been taken.
 struct step_view {
-  at::Tensor x;         ///< [N, ...] the clean samples
-  at::Tensor point;     ///< [N, ...] where the climb stands, inside ball and box
-  at::Tensor gradient;  ///< [N, ...] of the climbed loss, at `point` or where the rule wanted to look
-  at::Tensor loss;      ///< [N] the climbed loss there
-  at::Tensor fooled;    ///< bool [N]: the model is fooled there
-  extent length;        ///< the length of a step that the options ask for
-  redoubt::box box;
+  at::Tensor x = {};         ///< [N, ...] the clean samples
+  at::Tensor point = {};     ///< [N, ...] where the climb stands, inside ball and box
+  at::Tensor gradient = {};  ///< [N, ...] of the climbed loss, at `point` or where the rule wanted to look
+  at::Tensor loss = {};      ///< [N] the climbed loss there
+  at::Tensor fooled = {};    ///< bool [N]: the model is fooled there
+  extent length = 0;         ///< the length of a step that the options ask for
+  redoubt::box box = {};
   int step = 0;   ///< 0 for a restart's first gradient
   int steps = 0;  ///< how many gradients a restart takes
 };

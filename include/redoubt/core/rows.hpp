@@ -22,7 +22,9 @@ concept has_rows = requires(const P& part, const at::Tensor& rows) {
 /// `part` for the samples `rows` (int64 [M]): its own `at`, or the part itself where it keeps nothing per sample.
 template <class Part>
 [[nodiscard]] Part at_rows(const Part& part, const at::Tensor& rows) {
-  if constexpr (has_rows<Part>) {
+  if constexpr (requires { part.at(rows); }) {
+    // A part that inherits its `at` would be cut down to its base, or keep the state of samples that are gone.
+    static_assert(has_rows<Part>, "at_rows: a part's at(rows) must give a part of the same type (redoubt::has_rows)");
     return part.at(rows);
   } else {
     return part;
@@ -34,23 +36,37 @@ template <class Part>
   return t.defined() ? t.index_select(0, rows) : t;
 }
 
-template <class Signature>
+/// What a `row_function` says of a callable that does not fit, if its kind says nothing better.
+struct any_form {
+  template <class Callable, class Signature>
+  static constexpr void check() {
+    static_assert(std::is_constructible_v<std::function<Signature>, const Callable&>,
+                  "row_function: the callable does not fit the signature, or is not callable when const");
+  }
+};
+
+template <class Signature, class Form = any_form>
 class row_function;
 
 /// Any callable as a value, for a part of an attack that is called once a step: a lambda will do.
 ///
 /// A callable that keeps something per sample offers `at(rows)`, and follows its samples when others are dropped.
-/// Empty by default; true once it holds one.
-template <class Result, class... Arguments>
-class row_function<Result(Arguments...)> {
+/// Empty by default; true once it holds one. `Form` is what explains, to the compiler's reader, a callable that does
+/// not fit: a constraint would leave him with the deduction failures of whatever attack was to hold it.
+template <class Result, class... Arguments, class Form>
+class row_function<Result(Arguments...), Form> {
  public:
   row_function() = default;
 
   template <class Callable>
-  requires(!std::same_as<std::remove_cvref_t<Callable>, row_function> &&
-           std::is_invocable_r_v<Result, const Callable&, Arguments...>)
-      row_function(Callable callable)  // NOLINT(google-explicit-constructor): `.loss = dlr{}` is the spelling
-      : call_{callable}, at_{[callable](const at::Tensor& rows) { return row_function{at_rows(callable, rows)}; }} {}
+  requires(!std::same_as<std::remove_cvref_t<Callable>, row_function>)
+      row_function(Callable callable) {  // NOLINT(google-explicit-constructor): `.loss = dlr{}` is the spelling
+    Form::template check<Callable, Result(Arguments...)>();
+    if constexpr (std::is_invocable_r_v<Result, const Callable&, Arguments...>) {
+      call_ = callable;
+      at_ = [callable](const at::Tensor& rows) { return row_function{at_rows(callable, rows)}; };
+    }
+  }
 
   explicit operator bool() const { return static_cast<bool>(call_); }
 

@@ -27,7 +27,7 @@ struct hyperplane_row {
 };
 
 using pack [[gnu::vector_size(32)]] = double;
-inline constexpr std::int64_t lanes = 4;
+inline constexpr std::int64_t pack_size = 4;
 
 // Packs travel by reference: passed by value, their calling convention would depend on the instruction set.
 inline void load(const double* from, pack& to) {
@@ -44,7 +44,7 @@ inline void load(const float* from, pack& to) {
 /// The first `left` elements, zeros after them.
 template <class Real>
 void load_some(const Real* from, std::int64_t left, pack& to) {
-  if (left >= lanes) {
+  if (left >= pack_size) {
     return load(from, to);
   }
   to = pack{};
@@ -59,14 +59,14 @@ inline void store(const pack& from, double* to) {
 
 template <class Real>
 void store_some(const pack& from, std::int64_t left, Real* to) {
-  for (std::int64_t k = 0; k < std::min(left, lanes); ++k) {
+  for (std::int64_t k = 0; k < std::min(left, pack_size); ++k) {
     to[k] = static_cast<Real>(from[k]);
   }
 }
 
 /// The t >= 0 at which sum_i min(t * slope_i, gain_i) reaches `rise` >= 0; infinity where it never does.
 ///
-/// `size` is a multiple of `lanes`; slopes and gains are >= 0. Newton from the left: the sum is concave and piecewise
+/// `size` is a multiple of `pack_size`; slopes and gains are >= 0. Newton from the left: the sum is concave and piecewise
 /// linear, so that no step overshoots, and the last one is exact. With h the missing rise and s the slope, a step gives
 /// h'/h + s'/s <= 1: their product falls to a quarter or less each time. Typically under ten passes.
 inline double reaching(const double* slope, const double* gain, std::int64_t size, double rise) {
@@ -74,7 +74,7 @@ inline double reaching(const double* slope, const double* gain, std::int64_t siz
   for (;;) {
     pack moving{};
     pack rest{};
-    for (std::int64_t i = 0; i < size; i += lanes) {
+    for (std::int64_t i = 0; i < size; i += pack_size) {
       pack a;
       pack g;
       load(slope + i, a);
@@ -157,7 +157,7 @@ inline selection heaviest(candidate* items, candidate* spare, std::int64_t count
 /// What one thread needs to solve rows of up to `size` elements.
 struct hyperplane_scratch {
   explicit hyperplane_scratch(std::int64_t size)
-      : padded{(size + lanes - 1) / lanes * lanes},
+      : padded{(size + pack_size - 1) / pack_size * pack_size},
         pull(static_cast<std::size_t>(padded)),
         room(pull.size()),
         slope(pull.size()),
@@ -185,7 +185,7 @@ template <class Real>
 void move_to_hyperplane(metric norm, const hyperplane_row<Real>& row, hyperplane_scratch& scratch, Real* move) {
   const double turn = row.rise < 0 ? -1 : 1;
   pack largest_each{};
-  for (std::int64_t i = 0; i < scratch.padded; i += lanes) {
+  for (std::int64_t i = 0; i < scratch.padded; i += pack_size) {
     const std::int64_t left = row.size - i;
     pack w;
     pack at;
@@ -208,7 +208,7 @@ void move_to_hyperplane(metric norm, const hyperplane_row<Real>& row, hyperplane
     std::fill(move, move + row.size, Real{0});
     return;
   }
-  for (std::int64_t i = 0; i < scratch.padded; i += lanes) {
+  for (std::int64_t i = 0; i < scratch.padded; i += pack_size) {
     pack w;
     pack way;
     load(scratch.pull.data() + i, w);
@@ -235,7 +235,7 @@ void move_to_hyperplane(metric norm, const hyperplane_row<Real>& row, hyperplane
     t = reaching(scratch.slope.data(), scratch.gain.data(), scratch.padded, rise);
   }
 
-  for (std::int64_t i = 0; i < scratch.padded; i += lanes) {
+  for (std::int64_t i = 0; i < scratch.padded; i += pack_size) {
     pack w;
     pack way;
     load(scratch.pull.data() + i, w);

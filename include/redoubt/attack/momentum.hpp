@@ -1,0 +1,84 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cmath>
+#include <redoubt/attack/step_rule.hpp>
+#include <redoubt/core/error.hpp>
+#include <redoubt/core/extent.hpp>
+#include <redoubt/core/rows.hpp>
+
+namespace redoubt {
+
+namespace detail {
+
+/// Each sample of g [N, ...] divided by its l1 norm; zero where it is zero or NaN.
+[[nodiscard]] inline at::Tensor in_l1_units(const at::Tensor& g) {
+  at::Tensor unit = g.nan_to_num(0);
+  // Scaled by the largest element first: neither tiny nor huge gradients leave float32 in the sum.
+  const at::Tensor largest = unit.flatten(1).abs().amax(1);
+  unit.div_(per_sample(largest.masked_fill(largest.eq(0), 1), unit));
+  const at::Tensor size = unit.flatten(1).abs().sum(1);
+  return unit.div_(per_sample(size.masked_fill(size.eq(0), 1), unit));
+}
+
+}  // namespace detail
+
+/// Steps of one length along the steepest direction of the gradients gathered so far.
+///
+/// m <- decay * m + g / ||g||_1, then d + length * steepest(m), per sample; each restart begins with m = 0. Throws
+/// std::invalid_argument for a decay that is negative or not finite.
+/// Source: Dong et al. 2018 (arXiv:1710.06081), equations 6 and 7.
+struct momentum {
+  double decay = 1;          ///< of the gradients gathered so far; >= 0; 0 is a constant step
+  at::Tensor gathered = {};  ///< [N, ...] m: the rule's own
+
+  template <a_ball Ball>
+  [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
+    const at::Tensor step = gather(ball, now.gradient);
+    return now.point.sub(now.x).addcmul_(step, now.length.broadcast_over(step));
+  }
+
+  /// Adds g to what is gathered; the ball's steepest step along it.
+  template <a_ball Ball>
+  [[nodiscard]] at::Tensor gather(const Ball& ball, const at::Tensor& g) {
+    require(std::isfinite(decay) && decay >= 0, "momentum: decay must be finite and not negative, got ", decay);
+    const at::Tensor unit = detail::in_l1_units(g);
+    gathered = gathered.defined() ? gathered.mul(decay).add_(unit) : unit;
+    return ball.steepest(gathered);
+  }
+
+  [[nodiscard]] momentum at(const at::Tensor& rows) const { return {decay, tensor_at(gathered, rows)}; }
+};
+
+/// Momentum whose gradient is taken ahead of the point, where the momentum is about to lead.
+///
+/// Looks at d + decay * length * s m, s = ||steepest(m)||_1 per sample: m, gathered as by `momentum`, in the units of
+/// the ball's step, since m itself is a unit of l1. Over linf that is a mean absolute value, by which the authors' code
+/// divides; with the l1 norm that their text writes the look ahead would be lost in rounding.
+/// Source: Lin et al. 2020 (arXiv:1908.06281), equations 6 to 8.
+struct nesterov {
+  double decay = 1;       ///< of the gradients gathered so far; >= 0; 0 is a constant step
+  momentum inner = {};    ///< the rule's own
+  at::Tensor ahead = {};  ///< [N, ...] from the point to where it looks: the rule's own
+
+  template <a_ball Ball>
+  [[nodiscard]] at::Tensor look(const Ball& /*ball*/, const at::Tensor& x, const at::Tensor& point) const {
+    at::Tensor d = point.sub(x);
+    return ahead.defined() ? d.add_(ahead) : d;
+  }
+
+  template <a_ball Ball>
+  [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
+    inner.decay = decay;
+    const at::Tensor step = inner.gather(ball, now.gradient);
+    const at::Tensor length = now.length.broadcast_over(step);
+    const at::Tensor unit = per_sample(step.flatten(1).abs().sum(1), step);
+    ahead = inner.gathered.mul(unit.mul(length).mul_(decay));
+    return now.point.sub(now.x).addcmul_(step, length);
+  }
+
+  [[nodiscard]] nesterov at(const at::Tensor& rows) const { return {decay, inner.at(rows), tensor_at(ahead, rows)}; }
+};
+
+}  // namespace redoubt
