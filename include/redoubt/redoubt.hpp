@@ -9,6 +9,7 @@
 #include <redoubt/attack/auto_attack.hpp>
 #include <redoubt/attack/composed.hpp>
 #include <redoubt/attack/diverse_input.hpp>
+#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>

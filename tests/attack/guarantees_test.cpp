@@ -2,6 +2,7 @@
 
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_targeted.hpp>
+#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>
 #include <redoubt/attack/ni_fgsm.hpp>
@@ -14,6 +15,7 @@
 #include <c10/core/InferenceMode.h>
 #include <doctest/doctest.h>
 
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <stdexcept>
@@ -24,8 +26,10 @@
 
 using redoubt::apgd;
 using redoubt::apgd_targeted;
+using redoubt::fab;
 using redoubt::fgsm;
 using redoubt::iterate;
+using redoubt::l1;
 using redoubt::l2;
 using redoubt::linf;
 using redoubt::mi_fgsm;
@@ -57,6 +61,8 @@ void with_each_attack(const Check& check) {
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .drop_fooled = true}});
   check(apgd{linf{0.1}, {.steps = 5, .restarts = 2}});
   check(apgd_targeted{l2{0.5}, {.steps = 5}});
+  check(fab{linf{0.1}, {.steps = 3}});
+  check(fab{l1{1}, {.steps = 3, .restarts = 2, .target_classes = 2}});
 }
 
 /// Calls `check(model, x)` for a torch::nn net and a TorchScript net, with BatchNorm and dropout.
