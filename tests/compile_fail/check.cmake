@@ -3,6 +3,7 @@
 #   a .cpp without a line "// expect: TEXT" must compile;
 #   a .cpp with such lines must not, and each TEXT must stand within the first ten lines of what the compiler says, not
 #   counting those that say which header includes which.
+cmake_minimum_required(VERSION 3.25.1)
 get_filename_component(folder "${SOURCE}" DIRECTORY)
 set(compile "${COMPILER}" -std=c++20 -Wno-unused "@${FLAGS}")
 

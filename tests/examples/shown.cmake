@@ -1,5 +1,6 @@
 # Checks that DOCUMENT (below SOURCE) shows each part "// [example: NAME]" ... "// [/example]" of the example programs that
 # it links to, word for word and without its indentation.
+cmake_minimum_required(VERSION 3.25.1)
 file(READ "${SOURCE}/${DOCUMENT}" document)
 file(GLOB examples "${SOURCE}/examples/[0-9]*.cpp")
 set(shown 0)
