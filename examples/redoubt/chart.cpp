@@ -1,6 +1,7 @@
 #include "chart.hpp"
 
 #include "html.hpp"
+#include "plot.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,77 +17,9 @@
 namespace redoubt::program {
 namespace {
 
-constexpr double letter = 6.6;  // the width of a letter of 12 px text, rather too wide than too narrow
+using namespace plot;
+
 constexpr double lane_height = 18;
-
-std::string at(double coordinate) {
-  return decimal(coordinate, 1);
-}
-
-/// Columns of a text, one per code point.
-double columns(std::string_view words) {
-  return static_cast<double>(std::count_if(words.begin(), words.end(),
-                                           [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-/// Where the data lie on the picture: x from `first` to `last`, accuracies from `floor` to 1.
-struct frame {
-  double left, right, top, bottom;
-  double first, last;
-  double floor = 0;
-
-  [[nodiscard]] double x(double value) const {
-    return left + (right - left) * (value - first) / std::max(last - first, 1e-9);
-  }
-  [[nodiscard]] double y(double accuracy) const {
-    return bottom - (bottom - top) * (std::clamp(accuracy, floor, 1.0) - floor) / (1 - floor);
-  }
-};
-
-std::string line(double x1, double y1, double x2, double y2, std::string_view css) {
-  return text("<line class=\"", css, "\" x1=\"", at(x1), "\" y1=\"", at(y1), "\" x2=\"", at(x2), "\" y2=\"", at(y2),
-              "\"/>");
-}
-
-std::string label(double x, double y, std::string_view css, std::string_view words) {
-  return text("<text class=\"", css, "\" x=\"", at(x), "\" y=\"", at(y), "\">", escaped(words), "</text>");
-}
-
-std::string opening(int width, double height, std::string_view description) {
-  return text("<svg role=\"img\" viewBox=\"0 0 ", width, " ", decimal(height, 0), "\" aria-label=\"",
-              escaped(description), "\">");
-}
-
-/// 1, 2 or 5 times a power of ten, so that at most `most` steps cover `span`.
-double nice_step(double span, double most) {
-  const double least = std::max(span / most, 1e-9);
-  const double magnitude = std::pow(10, std::floor(std::log10(least)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * magnitude >= least) {
-      return factor * magnitude;
-    }
-  }
-  return 10 * magnitude;
-}
-
-std::string axes(const frame& area, std::string_view x_title) {
-  std::string drawn;
-  const double y_step = area.floor < 0.5 ? 0.25 : 0.1;
-  const long y_steps = std::lround((1 - area.floor) / y_step);
-  for (long i = 0; i <= y_steps; ++i) {
-    const double share = area.floor + static_cast<double>(i) * y_step;
-    drawn += line(area.left, area.y(share), area.right, area.y(share), i == 0 ? "axis" : "grid");
-    drawn += label(area.left - 8, area.y(share) + 4, "tick end", decimal(share * 100, 0) + "%");
-  }
-  const auto step = std::llround(std::max(1.0, nice_step(area.last - area.first, (area.right - area.left) / 72)));
-  const auto first = static_cast<std::int64_t>(std::ceil(area.first / static_cast<double>(step)));
-  for (std::int64_t value = first * step; static_cast<double>(value) <= area.last; value += step) {
-    const double x = area.x(static_cast<double>(value));
-    drawn += line(x, area.bottom, x, area.bottom + 4, "axis");
-    drawn += label(x, area.bottom + 18, "tick middle", grouped(value));
-  }
-  return drawn + label(area.right, area.bottom + 34, "tick end", x_title);
-}
 
 // ---- accuracy over requests
 
@@ -228,37 +161,6 @@ std::string draw_alarms(const loop_report& report, const frame& area) {
   return ticks;
 }
 
-using vertex = std::pair<double, double>;
-
-/// Of the vertices that share a column of pixels, the first, lowest, highest and last: looks as all of them would.
-std::vector<vertex> thinned(const std::vector<vertex>& all) {
-  std::vector<vertex> kept;
-  for (std::size_t begin = 0; begin < all.size();) {
-    std::size_t end = begin;
-    while (end < all.size() && std::floor(all[end].first) == std::floor(all[begin].first)) {
-      ++end;
-    }
-    const auto [low, high] = std::minmax_element(all.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                 all.begin() + static_cast<std::ptrdiff_t>(end),
-                                                 [](const vertex& a, const vertex& b) { return a.second < b.second; });
-    std::array<std::size_t, 4> chosen{begin, static_cast<std::size_t>(low - all.begin()),
-                                      static_cast<std::size_t>(high - all.begin()), end - 1};
-    std::sort(chosen.begin(), chosen.end());
-    std::for_each(chosen.begin(), std::unique(chosen.begin(), chosen.end()),
-                  [&](std::size_t i) { kept.push_back(all[i]); });
-    begin = end;
-  }
-  return kept;
-}
-
-std::string polyline(const std::vector<vertex>& points, std::string_view css) {
-  std::string path;
-  for (const auto& [x, y] : thinned(points)) {
-    path += text(path.empty() ? "M" : "L", at(x), " ", at(y));
-  }
-  return text("<path class=\"line ", css, "\" d=\"", path, "\"/>");
-}
-
 /// One piece of line a phase, each from the last point of the one before.
 std::string draw_series(const loop_report& report, const frame& area) {
   std::array<std::vector<vertex>, phases> pieces;
@@ -323,8 +225,7 @@ std::string draw_curve(const loop_report& report, const frame& area, std::option
   for (const epoch_point& point : report.training) {
     if (point.*accuracy) {
       points.emplace_back(area.x(point.epoch), area.y(*(point.*accuracy)));
-      dots += text("<circle class=\"dot ", css, "\" r=\"2.5\" cx=\"", at(points.back().first), "\" cy=\"",
-                   at(points.back().second), "\"/>");
+      dots += dot(points.back(), 2.5, css);
     }
   }
   const bool few = points.size() <= 40;

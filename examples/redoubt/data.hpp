@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace redoubt::program {
 
@@ -32,6 +34,39 @@ struct samples {
 /// `limit` keeps the first so many; 0 keeps all.
 [[nodiscard]] samples read_samples(const std::filesystem::path& images, const std::filesystem::path& labels,
                                    std::int64_t limit = 0);
+
+/// Images and their labels, read piece by piece: of a folder one file at a time, so that no more of the images than
+/// that is in memory; anything else is one piece. Labels are few bytes and read at once, from files divided as they
+/// like.
+///
+/// The constructor looks at the shapes in all files and at no values, so that files that do not fit together are
+/// refused before any work. Throws as `read_samples`. `limit` keeps the first so many samples; 0 keeps all.
+class sample_source {
+ public:
+  sample_source(const std::filesystem::path& images, const std::filesystem::path& labels, std::int64_t limit = 0);
+
+  [[nodiscard]] std::int64_t count() const { return labels_.size(0); }
+  [[nodiscard]] std::size_t pieces() const { return pieces_.size(); }
+  /// Whether the images are in a folder's files and not in one.
+  [[nodiscard]] bool divided() const { return !whole_.defined(); }
+  /// Which of the samples is the first of a piece.
+  [[nodiscard]] std::int64_t first_row(std::size_t piece) const { return pieces_.at(piece).first; }
+  /// The file that a piece is read from.
+  [[nodiscard]] const std::filesystem::path& file(std::size_t piece) const { return pieces_.at(piece).file; }
+  /// The samples of a piece, as floats (see `samples::scaled`). Reads the file anew each time.
+  [[nodiscard]] samples read(std::size_t piece) const;
+  [[nodiscard]] const at::Tensor& labels() const { return labels_; }
+
+ private:
+  struct stretch {
+    std::filesystem::path file;
+    std::int64_t first = 0;
+    std::int64_t count = 0;
+  };
+  std::vector<stretch> pieces_;
+  at::Tensor whole_;  // the images, where they are not divided
+  at::Tensor labels_;
+};
 
 /// The training or the test part of a data set in MNIST's four files, in the folder `data`.
 [[nodiscard]] samples read_training_set(const std::filesystem::path& data);

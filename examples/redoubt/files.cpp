@@ -106,6 +106,49 @@ void staged_file::commit() {
   temporary_.clear();
 }
 
+staged_folder::staged_folder(const fs::path& target)
+    // "out/" and "out" are one folder.
+    : target_{target.has_filename() ? target : target.parent_path()}, temporary_{beside(target_)} {
+  std::error_code error;
+  if (fs::exists(target_, error) && !(fs::is_directory(target_, error) && fs::is_empty(target_, error))) {
+    temporary_.clear();
+    cannot_write(target_, "it is there already");
+  }
+  if (!fs::create_directory(temporary_, error) || error) {
+    temporary_.clear();
+    cannot_write(target_, error.message());
+  }
+}
+
+staged_folder::~staged_folder() {
+  std::error_code error;
+  if (!temporary_.empty()) {
+    fs::remove_all(temporary_, error);
+  }
+}
+
+void staged_folder::commit() {
+  std::error_code error;
+  fs::rename(temporary_, target_, error);
+  if (error) {
+    cannot_write(target_, error.message());
+  }
+  temporary_.clear();
+}
+
+used_folder::used_folder(fs::path folder) : folder_{std::move(folder)} {
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (error || !fs::is_directory(folder_)) {
+    cannot_write(folder_, error ? error.message() : "it is not a folder");
+  }
+}
+
+used_folder::~used_folder() {
+  std::error_code not_empty;
+  fs::remove(folder_, not_empty);
+}
+
 void require_writable(const fs::path& path) {
   const staged_file probe(path);
 }

@@ -17,9 +17,8 @@ struct settings {
 };
 
 outcome gate(const settings& chosen) {
-  const at::Device device = chosen.input.resolved_device();
-  script_model candidate = script_model::load(chosen.candidate, device);
-  script_model baseline = script_model::load(chosen.baseline, device);
+  const subject candidate = chosen.input.load(chosen.candidate);
+  const subject baseline = chosen.input.load(chosen.baseline);
   const samples data = chosen.input.read();
   const robustness ours = measure("candidate", chosen.attack, candidate, data, chosen.input.batch);
   const robustness theirs = measure("baseline", chosen.attack, baseline, data, chosen.input.batch);

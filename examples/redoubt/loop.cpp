@@ -4,15 +4,10 @@
 #include "files.hpp"
 #include "interrupt.hpp"
 #include "report_page.hpp"
+#include "versions.hpp"
 
-#include <ATen/Parallel.h>
-#include <torch/csrc/api/include/torch/version.h>
-
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <redoubt/core/version.hpp>
 
 namespace redoubt::program {
 namespace {
@@ -24,24 +19,10 @@ struct settings {
   std::uint64_t seed = 1;
 };
 
-std::string processor() {
-  std::ifstream info{"/proc/cpuinfo"};
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("model name")) {
-      return line.substr(line.find(':') + 2);
-    }
-  }
-  return "unknown";
-}
-
 void describe_run(loop_report& report, const settings& chosen) {
   report.class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                         "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
-  report.versions = {{"redoubt", version},
-                     {"LibTorch", TORCH_VERSION},
-                     {"compiler", __VERSION__},
-                     {"CPU", processor()},
-                     {"threads", std::to_string(at::get_num_threads())}};
+  report.versions = made_with();
   report.command = "redoubt loop --data DIR --seed " + std::to_string(chosen.seed) + (chosen.full ? " --full" : "");
 }
 

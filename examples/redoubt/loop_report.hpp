@@ -1,5 +1,7 @@
 #pragma once
 
+#include "picture.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -82,13 +84,6 @@ struct epoch_point {
   double epoch = 0;
   std::optional<double> clean = {};  ///< held-out accuracies of the model in training
   std::optional<double> robust = {};
-};
-
-/// An 8-bit grey picture, row-major.
-struct picture {
-  int height = 0;
-  int width = 0;
-  std::vector<std::uint8_t> grey = {};
 };
 
 /// One request of the attack. Labels and predictions index `loop_report::class_names`.

@@ -4,6 +4,7 @@
 
 #include <redoubt/core/error.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -84,21 +85,23 @@ std::string base64(std::string_view bytes) {
 }  // namespace
 
 std::string png(const picture& image, colouring look) {
-  const bool whole =
-      image.height > 0 && image.width > 0 &&
-      image.grey.size() == static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width);
-  require(whole, "png: ", image.grey.size(), " values for a picture of ", image.height, " x ", image.width);
-  const auto height = static_cast<std::size_t>(image.height);
-  const auto width = static_cast<std::size_t>(image.width);
+  const auto height = static_cast<std::size_t>(std::max(image.height, 0));
+  const auto width = static_cast<std::size_t>(std::max(image.width, 0));
+  const auto channels = static_cast<std::size_t>(image.channels);
+  const bool coloured = image.channels == 3;
+  require(coloured || image.channels == 1, "png: a picture has one channel or three, got ", image.channels);
+  require(height * width > 0 && image.values.size() == height * width * channels, "png: ", image.values.size(),
+          " values for a picture of ", image.height, " x ", image.width, coloured ? " x 3" : "");
   std::string rows;
   for (std::size_t row = 0; row < height; ++row) {
     rows += '\0';  // the row's filter: none
-    rows.append(reinterpret_cast<const char*>(image.grey.data()) + row * width, width);
+    rows.append(reinterpret_cast<const char*>(image.values.data()) + row * width * channels, width * channels);
   }
-  const bool palette = look == colouring::diverging;
+  const bool palette = look == colouring::diverging && !coloured;
   const std::string size =
       big_endian(static_cast<std::uint32_t>(image.width)).insert(4, big_endian(static_cast<std::uint32_t>(height)));
-  const std::string format = palette ? std::string("\x08\x03\0\0\0"sv) : std::string("\x08\0\0\0\0"sv);
+  const char kind = coloured ? '\x02' : palette ? '\x03' : '\0';
+  const std::string format{'\x08', kind, '\0', '\0', '\0'};
   return std::string("\x89PNG\r\n\x1a\n"sv) + chunk("IHDR", size + format) +
          (palette ? chunk("PLTE", diverging_palette()) : "") + chunk("IDAT", deflated(rows)) + chunk("IEND", "");
 }

@@ -2,6 +2,7 @@
 
 #include "chart.hpp"
 #include "html.hpp"
+#include "page.hpp"
 #include "page_style.hpp"
 #include "png.hpp"
 
@@ -15,15 +16,6 @@
 
 namespace redoubt::program {
 namespace {
-
-std::string section(std::string_view title, const std::string& finding, const std::string& body) {
-  return text("<section><h2>", title, "</h2>", finding.empty() ? "" : "<p class=\"finding\">" + finding + "</p>", body,
-              "</section>\n");
-}
-
-std::string plural(std::int64_t count, const std::string& thing) {
-  return grouped(count) + " " + thing + (count == 1 ? "" : "s");
-}
 
 /// From the beginning of the attack to `position`, in requests of the attack that had been served.
 std::optional<std::int64_t> delay(std::optional<std::int64_t> position, const loop_report& report) {
@@ -90,10 +82,6 @@ std::string summary(const loop_report& report) {
   return "<p class=\"lead\">" + told + told_recovery(report) + "</p>\n";
 }
 
-std::string figure_tile(const std::string& value, const std::string& words, std::string_view css) {
-  return text("<div class=\"tile ", css, "\"><dt>", words, "</dt><dd>", value, "</dd></div>");
-}
-
 std::string tiles(const loop_report& report) {
   const detection_figures& seen = report.detection;
   const auto early = delay(seen.flagged_without_labels_at, report);
@@ -111,8 +99,7 @@ std::string legend_entry(std::string_view css, std::string_view words) {
 }
 
 std::string charts(const loop_report& report, std::string (*chart)(const loop_report&, int), int wide) {
-  return text("<div class=\"narrow\">", chart(report, 360), "</div><div class=\"wide\">", chart(report, wide),
-              "</div>");
+  return at_both_widths(chart(report, 360), chart(report, wide));
 }
 
 std::string accuracy_section(const loop_report& report) {
@@ -269,14 +256,6 @@ std::string class_name(int index, const loop_report& report) {
   return known ? escaped(report.class_names[static_cast<std::size_t>(index)]) : text("class ", index);
 }
 
-std::string shown(const picture& image, colouring look, const std::string& caption) {
-  if (image.grey.empty()) {
-    return text("<figure><figcaption>", caption, " ", dash, "</figcaption></figure>");
-  }
-  return text("<figure><img width=\"", image.width, "\" height=\"", image.height, "\" alt=\"", caption, "\" src=\"",
-              png_address(image, look), "\"><figcaption>", caption, "</figcaption></figure>");
-}
-
 std::string verdict(std::string_view who, int prediction, const image_row& row, const loop_report& report) {
   const bool right = prediction == row.label;
   return text("<li><span class=\"quiet\">", who, "</span> <span class=\"", right ? "recovery" : "attack", "\">",
@@ -348,17 +327,10 @@ std::string making_section(const loop_report& report) {
 
 std::string report_page(const loop_report& report) {
   const std::string title = headline(report);
-  return text(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      // The page needs nothing from anywhere; the browser holds it to that.
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-      "img-src data:\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
-      title, "</title>\n<style>", page_style,
-      "</style>\n</head>\n<body>\n<main>\n<header><p class=\"eyebrow\">redoubt loop · ", escaped(report.data_set),
-      " · seed ", report.seed, "</p><h1>", title, "</h1>", summary(report), tiles(report), "</header>\n",
-      accuracy_section(report), models_section(report), detectors_section(report), images_section(report),
-      making_section(report), "</main>\n</body>\n</html>\n");
+  return page(title, text("<header><p class=\"eyebrow\">redoubt loop · ", escaped(report.data_set), " · seed ",
+                          report.seed, "</p><h1>", title, "</h1>", summary(report), tiles(report), "</header>\n") +
+                         accuracy_section(report) + models_section(report) + detectors_section(report) +
+                         images_section(report) + making_section(report));
 }
 
 std::string accuracy_picture(const loop_report& report) {

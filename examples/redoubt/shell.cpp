@@ -9,6 +9,7 @@
 #include <redoubt/core/version.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <ostream>
 #include <stdexcept>
 #include <string>
@@ -31,12 +32,6 @@ void stamp(nlohmann::json& report) {
       report[key] = value;
     }
   }
-}
-
-void print_json(std::ostream& out, nlohmann::json report) {
-  stamp(report);
-  // File names need not be UTF-8; a report that cannot be printed would be worse than a replaced character.
-  out << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
 /// The line that tells most of a message of several lines: LibTorch puts notes and backtraces below the first one,
@@ -123,7 +118,7 @@ outcome run_parsed(const std::vector<command>& commands) {
 
 int print_failure(const failure& what, const std::string& who, bool as_json, std::ostream& out, std::ostream& err) {
   if (as_json) {
-    print_json(out, {{"error", {{"code", what.code}, {"message", what.message}}}});
+    out << printed({{"error", {{"code", what.code}, {"message", what.message}}}});
   } else {
     err << who << ": " << what.message << '\n';
   }
@@ -132,7 +127,7 @@ int print_failure(const failure& what, const std::string& who, bool as_json, std
 
 int print_outcome(const outcome& result, bool as_json, std::ostream& out) {
   if (as_json) {
-    print_json(out, result.report);
+    out << printed(result.report);
   } else {
     out << result.prose << (result.prose.empty() || result.prose.ends_with('\n') ? "" : "\n");
   }
@@ -142,7 +137,42 @@ int print_outcome(const outcome& result, bool as_json, std::ostream& out) {
   return result.exit_code;
 }
 
+/// A word as a shell reads it back.
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view{"-_./,:=+@%"}.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain) {
+    return word;
+  }
+  std::string safe = "'";
+  for (const char c : word) {
+    safe += c == '\'' ? std::string{"'\\''"} : std::string{c};
+  }
+  return safe + "'";
+}
+
 }  // namespace
+
+std::string printed(nlohmann::json report) {
+  stamp(report);
+  // File names need not be UTF-8; a report that cannot be printed would be worse than a replaced character.
+  return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+std::string command_line_of(const CLI::App& flags) {
+  std::string line = "redoubt " + flags.get_name();
+  for (const CLI::Option* option : flags.get_options()) {
+    if (option->count() == 0 || option->get_lnames().empty()) {
+      continue;
+    }
+    line += " --" + option->get_lnames().front();
+    for (const std::string& word : option->get_expected_max() > 0 ? option->results() : std::vector<std::string>{}) {
+      line += ' ' + quoted(word);
+    }
+  }
+  return line;
+}
 
 int run_shell(const std::vector<std::function<command(CLI::App&)>>& makers, int argc, const char* const* argv,
               std::ostream& out, std::ostream& err) {

@@ -8,6 +8,12 @@
 
 namespace redoubt::program {
 
+/// A report as `--json` prints it: with "schema", "version", "torch", "device" and "seed" where it has none of its own.
+[[nodiscard]] std::string printed(nlohmann::json report);
+
+/// The command line that sets a subcommand's flags as they were set.
+[[nodiscard]] std::string command_line_of(const CLI::App& flags);
+
 /// Parses the command line, runs the subcommand it names and reports: prose, or with `--json` one JSON object.
 ///
 /// Returns the exit code: 0 done, 1 the work failed, 2 wrong usage (a flag, or std::invalid_argument from the work),

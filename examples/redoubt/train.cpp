@@ -5,6 +5,7 @@
 #include "interrupt.hpp"
 #include "numbers.hpp"
 #include "progress.hpp"
+#include "typed_attack.hpp"
 
 #include <torch/optim/adam.h>
 
@@ -15,7 +16,6 @@
 #include <memory>
 #include <redoubt/train/adversarial_trainer.hpp>
 #include <sstream>
-#include <system_error>
 #include <utility>
 
 namespace redoubt::program {
@@ -41,25 +41,6 @@ struct settings {
 fs::path checkpoint_folder(const settings& chosen) {
   return chosen.resume.empty() ? fs::path{chosen.out + ".checkpoint"} : fs::path{chosen.resume};
 }
-
-/// The folder of a training's checkpoint, made where it is missing. It goes with the object once it is empty: a
-/// training that failed before its first checkpoint leaves nothing behind, and what else is in there is not ours to
-/// remove.
-class checkpoint_place {
- public:
-  explicit checkpoint_place(fs::path folder) : folder_{std::move(folder)} { fs::create_directories(folder_); }
-  ~checkpoint_place() {
-    std::error_code not_empty;
-    fs::remove(folder_, not_empty);
-  }
-  checkpoint_place(const checkpoint_place&) = delete;
-  checkpoint_place& operator=(const checkpoint_place&) = delete;
-
-  [[nodiscard]] fs::path file() const { return folder_ / "checkpoint.pt"; }
-
- private:
-  fs::path folder_;
-};
 
 constexpr std::int64_t held_out_samples = 1000;
 
@@ -120,8 +101,8 @@ outcome train(const settings& chosen) {
   const samples all = read_training_set(chosen.data);
   const samples held_out = held_out_of(all).scaled();
   const samples learnt = all.part(0, all.count() - held_out_samples);
-  const checkpoint_place place{folder};
-  const std::string checkpoint = place.file().string();
+  const used_folder place{folder};
+  const std::string checkpoint = (place.path() / "checkpoint.pt").string();
 
   torch::optim::Adam optimizer{model.parameters(), torch::optim::AdamOptions{chosen.learning_rate}};
   const training_options options{.epochs = chosen.epochs,
@@ -174,7 +155,7 @@ command make_train(CLI::App& root) {
   flags->add_option("--model", chosen->model, "TorchScript file to start from [a new small CNN]");
   flags->add_option("--out", chosen->out, "where to write the model")->required();
   flags->add_option("--resume", chosen->resume, "folder of a checkpoint to go on from; the other flags as they were");
-  add_attack_flags(*flags, chosen->attack);
+  add_training_attack_flags(*flags, chosen->attack);
   flags->add_option("--epochs", chosen->epochs)->check(CLI::Range(1, 100000))->capture_default_str();
   flags->add_option("--batch", chosen->batch, "samples a step")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <string>
 
 using namespace redoubt::program;
@@ -173,4 +174,56 @@ TEST_CASE("an attack that is interrupted writes nothing, and leaves the old file
   CHECK(stopped.err == "redoubt attack: interrupted; nothing was written\n");
   CHECK(read_whole(folder.at("adversarial.pt")) == "old");
   CHECK(folder.entries() == before);
+}
+
+TEST_CASE("labels that are targets are reached, and the report says how many") {
+  const pixel_folder folder;
+  const pixel_pairs pairs;
+  write_whole(folder.at("targets"), idx_bytes(pairs.images.flatten(1).select(1, 0).lt(128)));  // always the other one
+  const command_line how{"--targeted", "--attack=fgsm", "--eps=8/255", "--out", folder.at("adversarial.pt")};
+  const json report = report_of(folder.line("attack", how, "pixel0.pt", "images", "targets"));
+  CHECK(keys_of(report) == string_set{"schema", "version", "torch", "device", "seed", "n", "targeted", "reached_before",
+                                      "reached", "attack", "norm", "eps", "options", "out"});
+  CHECK(report["reached_before"] == 0.0);
+  CHECK(report["reached"] == 16.0 / 256);
+  const run_result prose = run_program(folder.line("attack", how, "pixel0.pt", "images", "targets"));
+  CHECK(contains(prose.out, "; taken for their targets: 0 % -> 6.25 %\n"));
+  CHECK(contains(error_of(folder.line("attack", how + command_line{"--attack=apgd-t"}), 2),
+                 "--targeted does not go with --attack apgd-t"));
+}
+
+TEST_CASE("shards become shards, each as a whole tensor's part would be, or one file") {
+  const pixel_folder folder;
+  const at::Tensor images = pixel_pairs().images.unsqueeze(1);
+  std::filesystem::create_directory(folder.at("shards"));
+  write_tensor(folder.at("shards/a.pt"), images.narrow(0, 0, 100));
+  write_tensor(folder.at("shards/b.pt"), images.narrow(0, 100, 156));
+  const command_line how{"--eps=20/255", "--steps=4", "--batch=30"};
+  const auto made = [&](const std::string& from, const std::string& to) {
+    json report = report_of(folder.line("attack", how + command_line{"--out", folder.at(to)}, "pixel0.pt", from));
+    report.erase("out");
+    return report;
+  };
+  const json expected = made("images", "whole.pt");
+  CHECK(made("shards", "parts") == expected);
+  CHECK(made("shards", "joined.pt") == expected);
+  const at::Tensor whole = read_images(folder.at("whole.pt"));
+  CHECK(at::equal(read_images(folder.at("parts")), whole));
+  CHECK(at::equal(read_images(folder.at("parts/b.pt")), whole.narrow(0, 100, 156)));
+  CHECK(at::equal(read_images(folder.at("joined.pt")), whole));
+
+  const std::ptrdiff_t before = folder.entries();
+  const command_line again = how + command_line{"--out", folder.at("parts")};
+  CHECK(contains(error_of(folder.line("attack", again, "pixel0.pt", "shards"), 1), "parts: it is there already"));
+  const command_line elsewhere = how + command_line{"--out", folder.at("others")};
+  CHECK(run_interrupted(folder.line("attack", elsewhere, "pixel0.pt", "shards")).exit_code == 130);
+  CHECK(folder.entries() == before);
+}
+
+TEST_CASE("the worst case over several attacks is what is written") {
+  const pixel_folder folder;
+  const json report = report_of(folder.line(
+      "attack", {"--attack=fgsm,apgd-ce", "--eps=8/255", "--steps=3", "--out", folder.at("adversarial.pt")}));
+  CHECK(report["attack"] == "fgsm,apgd-ce");
+  CHECK(report["adversarial_accuracy"] == 239.0 / 256);
 }

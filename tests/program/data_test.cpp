@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <vector>
 
 namespace fs = std::filesystem;
 using namespace redoubt::program;
@@ -245,4 +247,113 @@ TEST_CASE("a tensor that cannot be written leaves nothing") {
   CHECK(contains(refused("none/tensor.pt"), "there is no folder"));
   CHECK(contains(refused("file/tensor.pt"), "Not a directory"));
   CHECK(folder.entries() == 1);
+}
+
+namespace {
+
+/// Five images in shards of two, one and two, and their labels in one file.
+class shard_folder {
+ public:
+  shard_folder() {
+    fs::create_directory(folder_ / "images");
+    for (const auto& [name, first, count] : {std::tuple{"a", 0, 2}, {"b", 2, 1}, {"c", 3, 2}}) {
+      write_tensor(shard(name), images.narrow(0, first, count));
+    }
+    write_tensor(folder_ / "labels.pt", labels);
+  }
+  [[nodiscard]] fs::path shard(const std::string& name) const { return folder_ / "images" / (name + ".pt"); }
+  [[nodiscard]] sample_source source(std::int64_t limit = 0) const {
+    return {folder_ / "images", folder_ / "labels.pt", limit};
+  }
+  [[nodiscard]] std::string refusal() const {
+    return message_of<std::runtime_error>([&] { static_cast<void>(source()); });
+  }
+  /// Changes a byte among the values of a shard, whose shape stays as it was.
+  void damage(const std::string& name) const {
+    std::string bytes = read_whole(shard(name));
+    const std::string values{'\x3c', '\x50'};  // 60, 80: values of every image
+    const std::size_t place = bytes.find(values);
+    REQUIRE(place != std::string::npos);
+    bytes[place] = '\x7f';
+    write_whole(shard(name), bytes);
+  }
+
+  const at::Tensor images = at::arange(4, at::kByte).mul(20).add(20).expand({5, 4}).reshape({5, 1, 2, 2});
+  const at::Tensor labels = at::arange(5, at::kLong);
+
+ private:
+  temporary_folder folder_;
+};
+
+}  // namespace
+
+TEST_CASE("a folder's samples come shard by shard, and row numbers go on over them") {
+  const shard_folder folder;
+  const sample_source source = folder.source();
+  CHECK(source.count() == 5);
+  CHECK(source.divided());
+  REQUIRE(source.pieces() == 3);
+  const std::int64_t first[] = {0, 2, 3};
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(source.first_row(i) == first[i]);
+    const samples piece = source.read(i);
+    CHECK((piece.images.scalar_type() == at::kFloat));
+    CHECK(at::equal(piece.images, folder.images.narrow(0, first[i], piece.count()).to(at::kFloat).div(255)));
+    CHECK(at::equal(piece.labels, folder.labels.narrow(0, first[i], piece.count())));
+  }
+  CHECK(source.file(1).filename() == "b.pt");
+}
+
+TEST_CASE("shards are read one at a time, when they are asked for") {
+  const shard_folder folder;
+  folder.damage("b");
+  const sample_source source = folder.source();  // shapes alone
+  CHECK(source.read(0).count() == 2);
+  CHECK(
+      contains(message_of<std::runtime_error>([&] { static_cast<void>(source.read(1)); }), folder.shard("b").string()));
+  CHECK(source.read(2).count() == 2);
+  CHECK(folder.source(2).pieces() == 1);  // never comes to the damaged one
+}
+
+TEST_CASE("a limit ends within a shard, at its end, or beyond all") {
+  const shard_folder folder;
+  const auto counts = [&](std::int64_t limit) {
+    const sample_source source = folder.source(limit);
+    std::vector<std::int64_t> counts;
+    for (std::size_t i = 0; i < source.pieces(); ++i) {
+      counts.push_back(source.read(i).count());
+    }
+    return counts;
+  };
+  CHECK(counts(1) == std::vector<std::int64_t>{1});
+  CHECK(counts(2) == std::vector<std::int64_t>{2});
+  CHECK(counts(4) == std::vector<std::int64_t>{2, 1, 1});
+  CHECK(counts(99) == std::vector<std::int64_t>{2, 1, 2});
+}
+
+TEST_CASE("shards that do not fit together or to the labels are refused before any is read") {
+  const shard_folder folder;
+  const std::string whole = read_whole(folder.shard("c"));
+  folder.damage("a");  // reading it would fail in another way
+  write_tensor(folder.shard("c"), folder.images.narrow(0, 0, 1));
+  CHECK(contains(folder.refusal(), "holds 4 images"));
+  write_tensor(folder.shard("c"), at::zeros({2, 1, 2, 3}, at::kByte));
+  CHECK(contains(folder.refusal(), "c.pt: unsigned char [2, 1, 2, 3] does not join to unsigned char [2, 1, 2, 2]"));
+  write_whole(folder.shard("c"), saved(at::IValue{3}));
+  CHECK(contains(folder.refusal(), "c.pt: holds a Int"));
+  write_whole(folder.shard("c"), whole.substr(0, whole.size() / 2));
+  CHECK(contains(folder.refusal(), "c.pt: cut short or damaged"));
+  write_whole(folder.shard("c"), "");
+  CHECK(contains(folder.refusal(), "c.pt"));
+}
+
+TEST_CASE("a file is one piece, with the same samples") {
+  const temporary_folder folder;
+  write_tensor(folder / "images.pt", some_images());
+  write_tensor(folder / "labels.pt", at::arange(3, at::kLong));
+  const sample_source source{folder / "images.pt", folder / "labels.pt", 2};
+  CHECK_FALSE(source.divided());
+  CHECK(source.count() == 2);
+  REQUIRE(source.pieces() == 1);
+  CHECK(at::equal(source.read(0).images, some_images().narrow(0, 0, 2).to(at::kFloat).div(255)));
 }

@@ -6,9 +6,11 @@
 #include <doctest/doctest.h>
 #include <torch/csrc/api/include/torch/version.h>
 
+#include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <redoubt/core/version.hpp>
 #include <redoubt/evaluate/interval.hpp>
@@ -45,10 +47,27 @@ TEST_CASE("evaluate reports the closed-form accuracy, with every field that is p
   const pixel_folder folder;
   // 8/255 turns the 16 grey values 120..135; image 100 is wrong from the start.
   const json report = report_of(folder.line("evaluate", {"--attack", "fgsm", "--eps", "8/255", "--seed", "3"}));
-  CHECK(keys_of(report) == string_set{"schema", "version", "torch", "device", "seed", "n", "clean_accuracy",
-                                      "clean_accuracy_ci95", "robust_accuracy", "robust_accuracy_ci95", "attack",
-                                      "norm", "eps", "options", "per_attack", "n_nan", "seconds",
-                                      "zero_gradient_samples", "warnings"});
+  CHECK(keys_of(report) == string_set{"schema",
+                                      "version",
+                                      "torch",
+                                      "device",
+                                      "seed",
+                                      "n",
+                                      "clean_accuracy",
+                                      "clean_accuracy_ci95",
+                                      "robust_accuracy",
+                                      "robust_accuracy_ci95",
+                                      "attack",
+                                      "norm",
+                                      "eps",
+                                      "options",
+                                      "per_attack",
+                                      "n_nan",
+                                      "seconds",
+                                      "zero_gradient_samples",
+                                      "warnings",
+                                      "per_class",
+                                      "gradient_health"});
   CHECK(report["schema"] == 1);
   CHECK(report["version"] == redoubt::version);
   CHECK(report["torch"] == TORCH_VERSION);
@@ -68,8 +87,43 @@ TEST_CASE("evaluate reports the closed-form accuracy, with every field that is p
   CHECK(report["warnings"] == json::array());
   CHECK(report["seconds"].get<double>() > 0);
   REQUIRE(report["per_attack"].size() == 1);
+  CHECK(keys_of(report["per_attack"][0]) == string_set{"attack", "attacked", "fooled", "robust_accuracy", "seconds"});
   CHECK(report["per_attack"][0]["attack"] == "fgsm");
+  CHECK(report["per_attack"][0]["attacked"] == 255);
+  CHECK(report["per_attack"][0]["fooled"] == 16);
   CHECK(report["per_attack"][0]["robust_accuracy"] == 239.0 / 256);
+  REQUIRE(report["per_class"].size() == 2);
+  CHECK(report["per_class"][0] ==
+        json{{"class", 0}, {"n", 127}, {"clean_accuracy", 1.0}, {"robust_accuracy", 119.0 / 127}});
+  CHECK(report["per_class"][1] ==
+        json{{"class", 1}, {"n", 129}, {"clean_accuracy", 128.0 / 129}, {"robust_accuracy", 120.0 / 129}});
+}
+
+TEST_CASE("of several attacks each is given what none before it fooled, and the worst case is reported") {
+  const pixel_folder folder;
+  // fgsm turns all that can be turned; in a smaller ball it leaves nothing that the others could do better.
+  const json report = report_of(folder.line("evaluate", {"--attack=fgsm,pgd", "--eps=8/255", "--steps=4"}));
+  CHECK(report["attack"] == "fgsm,pgd");
+  CHECK(report["robust_accuracy"] == 239.0 / 256);
+  REQUIRE(report["per_attack"].size() == 2);
+  CHECK(report["per_attack"][0]["fooled"] == 16);
+  CHECK(report["per_attack"][1]["attack"] == "pgd");
+  CHECK(report["per_attack"][1]["attacked"] == 239);
+  CHECK(report["per_attack"][1]["fooled"] == 0);
+  CHECK(report["per_attack"][1]["robust_accuracy"] == 239.0 / 256);
+  CHECK(report["options"]["pgd"]["steps"] == 4);
+  const run_result prose = run_program(folder.line("evaluate", {"--attack=fgsm,pgd", "--eps=8/255", "--steps=4"}));
+  CHECK(contains(prose.out, "attack  attacked  newly fooled  robust after"));
+  CHECK(contains(prose.out, "fgsm         255            16       93.36 %"));
+  CHECK(contains(prose.out, "pgd          239             0       93.36 %"));
+}
+
+TEST_CASE("evaluate says so where an attack had to do otherwise than its name says") {
+  const pixel_folder folder;
+  const json report = report_of(folder.line("evaluate", {"--attack=apgd-dlr", "--eps=8/255", "--steps=5"}));
+  CHECK(report["robust_accuracy"] == 239.0 / 256);
+  REQUIRE(report["warnings"].size() == 1);
+  CHECK(contains(report["warnings"][0], "2 classes, for which the difference of logits ratio is not defined"));
 }
 
 TEST_CASE("evaluate's options are those that were used, the step it chose included") {
@@ -198,7 +252,17 @@ TEST_CASE("flags that are wrong are wrong usage") {
   CHECK(contains(error({"--batch", "0"}), "--batch"));
   CHECK(contains(error({"--batch", "-4"}), "--batch"));
   CHECK(contains(error({"--device", "gpu"}), "--device: cpu or cuda[:i], got gpu"));
-  CHECK(contains(error({"--attack", "auto"}), "auto"));
+  CHECK(contains(error({"--attack", "autoo"}), "there is no attack \"autoo\""));
+  CHECK(contains(error({"--attack", "fgsm,pgd", "--norm", "l7"}), "l7"));
+  CHECK(contains(error({"--attack", "none,pgd"}), "none goes alone"));
+  CHECK(contains(error({"--queries", "0"}), "--queries"));
+  CHECK(contains(error({"--threads", "0"}), "--threads"));
+  CHECK(contains(error({"--curve", "0.1,x"}), "--curve: off, or sizes with commas between: \"x\" is not a number"));
+  CHECK(contains(error({"--curve", "0.1,-1"}), "--curve: sizes must be >= 0, got -1"));
+  CHECK(contains(error({"--curve", "0.1", "--attack=none"}), "--curve: --attack none has no size to vary"));
+  CHECK(contains(error({"--mean", "0.5"}), "--mean and --std: one number a channel each, got 1 and 0"));
+  CHECK(contains(error({"--mean", "0.5", "--std", "0"}), "0 is too small: it must be > 0"));
+  CHECK(contains(error({"--mean", "0.5,0.5", "--std", "1,1"}), "2 numbers, the input is [256, 1, 1, 2]"));
   CHECK(contains(error({"--box", "1", "0"}), "the box needs finite bounds, lower < upper; got [1, 0]"));
   CHECK(contains(error({"--epsilon", "1"}), "unknown flag --epsilon"));
   CHECK(contains(error_of({"evaluate"}, 2), "required"));
@@ -346,4 +410,184 @@ TEST_CASE("an evaluation that is interrupted exits with the signal's code and wr
   CHECK(terminated.exit_code == 143);
   CHECK(terminated.report()["error"]["code"] == "interrupted");
   CHECK(folder.entries() == before);
+}
+
+namespace {
+
+/// The pixel folder's images as a tensor, and in three shards of 100, 100 and 56.
+class shard_folder : public pixel_folder {
+ public:
+  shard_folder() {
+    const at::Tensor images = pixel_pairs().images.unsqueeze(1);
+    write_tensor(at("whole.pt"), images);
+    fs::create_directory(at("shards"));
+    for (const int i : {0, 1, 2}) {
+      write_tensor(shard(i), images.narrow(0, i * 100, i < 2 ? 100 : 56));
+    }
+  }
+  [[nodiscard]] std::string shard(int i) const { return at("shards/" + std::to_string(i) + ".pt"); }
+  [[nodiscard]] command_line sharded(const command_line& more, const std::string& subcommand = "evaluate") const {
+    return line(subcommand, more, "pixel0.pt", "shards");
+  }
+  /// Changes a value of the last shard, whose shape stays as it was.
+  void damage() const {
+    std::string bytes = read_whole(shard(2));
+    const std::size_t place = bytes.find(std::string{'\xf0', '\xf5', '\xf1'});  // images 240 and 241
+    REQUIRE(place != std::string::npos);
+    bytes[place] = '\x01';
+    write_whole(shard(2), bytes);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("shards are evaluated one by one, to the same numbers as one tensor") {
+  const shard_folder folder;
+  for (const command_line& how :
+       {command_line{"--attack=fgsm", "--eps=8/255"}, command_line{"--eps=20/255", "--steps=3", "--restarts=2"},
+        command_line{"--attack=apgd-ce,pgd", "--norm=l2", "--eps=8/255", "--steps=5"}, command_line{"--attack=none"}}) {
+    CAPTURE(how[0]);
+    const json whole = timeless(report_of(folder.line("evaluate", how, "pixel0.pt", "whole.pt")));
+    for (const char* batch : {"--batch=256", "--batch=64", "--batch=7"}) {
+      CAPTURE(batch);
+      CHECK(timeless(report_of(folder.sharded(how + command_line{batch}))) == whole);
+    }
+  }
+  const command_line table{"--attack=fgsm", "--eps=8/255", "--out-samples", folder.at("outcomes.csv")};
+  report_of(folder.sharded(table));
+  const std::string sharded = read_whole(folder.at("outcomes.csv"));
+  report_of(folder.line("evaluate", table, "pixel0.pt", "whole.pt"));
+  CHECK(sharded == read_whole(folder.at("outcomes.csv")));
+}
+
+TEST_CASE("a shard is read when its turn comes, and not where the limit ends before it") {
+  const shard_folder folder;
+  folder.damage();
+  CHECK(report_of(folder.sharded({"--attack=none", "--limit=200"}))["n"] == 200);
+  CHECK(contains(error_of(folder.sharded({"--attack=none"}), 1), folder.shard(2) + ": cut short or damaged"));
+}
+
+TEST_CASE("a run that ended early goes on from its state, to the same report, and then takes the state away") {
+  const shard_folder folder;
+  const command_line how{"--eps=20/255", "--steps=3", "--batch=32"};
+  const json expected = timeless(report_of(folder.sharded(how)));
+  const std::string state = folder.at("run.state");
+  const command_line kept = how + command_line{"--state", state};
+
+  const std::string good = read_whole(folder.shard(2));
+  folder.damage();
+  CHECK(contains(error_of(folder.sharded(kept), 1), "cut short or damaged"));
+  CHECK(fs::exists(state));
+  const run_result stopped = run_interrupted(folder.sharded(kept));
+  CHECK(stopped.exit_code == 130);
+  CHECK(stopped.err ==
+        "redoubt evaluate: interrupted; state kept in " + state + "; the same command goes on from it\n");
+
+  write_whole(folder.shard(2), good);
+  // Of another attack, model or data it is no state to go on from.
+  CHECK(contains(error_of(folder.sharded(kept + command_line{"--seed=9"}), 1), state));
+  CHECK(contains(error_of(folder.line("evaluate", kept, "pixel1.pt", "shards"), 1), state));
+  CHECK(fs::exists(state));
+  CHECK(timeless(report_of(folder.sharded(kept))) == expected);
+  CHECK_FALSE(fs::exists(state));
+}
+
+TEST_CASE("an interrupted run without a batch done has kept nothing, and says so") {
+  const pixel_folder folder;
+  const std::ptrdiff_t before = folder.entries();
+  const run_result stopped = run_interrupted(folder.line("evaluate", {"--state", folder.at("run.state")}));
+  CHECK(stopped.exit_code == 130);
+  CHECK(stopped.err == "redoubt evaluate: interrupted; nothing was written\n");
+  CHECK(folder.entries() == before);
+}
+
+TEST_CASE("a damaged state and one in no place are refused by name") {
+  const pixel_folder folder;
+  write_whole(folder.at("run.state"), "not a state");
+  CHECK(contains(error_of(folder.line("evaluate", {"--state", folder.at("run.state")}), 1), folder.at("run.state")));
+  CHECK(read_whole(folder.at("run.state")) == "not a state");
+  CHECK(contains(error_of(folder.line("evaluate", {"--state", folder.at("none/run.state")}), 1),
+                 "there is no folder " + folder.at("none")));
+}
+
+TEST_CASE("the report is what --json prints, with a page beside it") {
+  const pixel_folder folder;
+  const std::ptrdiff_t before = folder.entries();
+  const std::string place = folder.at("report");
+  const command_line line = folder.line("evaluate", {"--attack=fgsm", "--eps=8/255", "--report", place});
+  const json report = report_of(line);
+  CHECK(json::parse(read_whole(place + "/report.json")) == report);
+  CHECK(folder.entries() == before + 1);
+  CHECK(std::distance(fs::directory_iterator(place), fs::directory_iterator()) == 2);
+
+  const std::string page = read_whole(place + "/report.html");
+  CHECK(contains(page, "<h1>Robust accuracy 93.4% under fgsm, linf ≤ 8/255</h1>"));
+  CHECK(contains(page, "redoubt evaluate --model " + folder.at("pixel0.pt")));
+  CHECK(contains(page, "--attack fgsm"));
+  CHECK(contains(page, "Fooled, one a class"));
+  CHECK(contains(page, "Right under every attack, but only just"));
+  for (const char* forbidden : {"<script", "<link", "http://", "https://", "@import", "src=\"/", "url("}) {
+    CHECK(page.find(forbidden) == std::string::npos);
+  }
+  const run_result again = run_program(line);  // over the old one
+  CHECK(again.exit_code == 0);
+  CHECK(contains(again.out, "report: " + place + "/report.html\n"));
+}
+
+TEST_CASE("the security curve falls as known, from the clean accuracy through the asked size to twice it") {
+  const pixel_folder folder;
+  const json curve =
+      report_of(folder.line("evaluate", {"--attack=fgsm", "--eps=8/255", "--report", folder.at("report")}))
+          .at("security_curve");
+  CHECK(curve["attack"] == "PGD-20");
+  CHECK(curve["samples"] == 256);
+  const auto& points = curve["points"];
+  REQUIRE(points.size() == 9);
+  CHECK(points[0]["eps"] == 0.0);
+  CHECK(points[0]["accuracy"] == 255. / 256);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const double eps = points[i]["eps"].get<double>() * 255;
+    int turned = 0;
+    for (int value = 0; value < 256; ++value) {
+      turned += value != 100 && std::abs(value - 127.5) < eps ? 1 : 0;
+    }
+    CHECK(points[i]["accuracy"].get<double>() == (255. - turned) / 256);
+    CHECK(points[i]["accuracy_ci95"] == interval_of(255 - turned, 256));
+  }
+  CHECK(points[8]["eps"].get<double>() == doctest::Approx(16. / 255));
+
+  const auto sizes = [&](const command_line& more) {
+    const json report = report_of(folder.line("evaluate", command_line{"--attack=fgsm", "--eps=8/255"} + more));
+    return report.contains("security_curve") ? report["security_curve"]["points"].size() : 0;
+  };
+  CHECK(sizes({}) == 0);
+  CHECK(sizes({"--curve=4/255,2/255,4/255"}) == 3);
+  CHECK(sizes({"--curve=off", "--report", folder.at("report")}) == 0);
+  CHECK(sizes({"--eps=0", "--report", folder.at("report")}) == 0);
+  CHECK(contains(run_program(folder.line("evaluate", {"--eps=8/255", "--curve=4/255"})).out,
+                 "accuracy over eps, PGD-20 on 256 samples: 0: 99.6 %, 4/255: 96.5 %\n"));
+}
+
+TEST_CASE("a report that cannot be written is refused before the work, and one that failed leaves no folder") {
+  const pixel_folder folder;
+  const std::ptrdiff_t before = folder.entries();
+  const auto error = [&](const std::string& place, const command_line& more = {}) {
+    return error_of(folder.line("evaluate", command_line{"--report", folder.at(place)} + more), 1);
+  };
+  CHECK(contains(error("images"), "cannot write " + folder.at("images")));
+  CHECK(contains(error("images/report"), "cannot write " + folder.at("images/report")));
+  CHECK(contains(error_of(folder.line("evaluate", {"--report", folder.at("new")}, "none.pt"), 1), "no such file"));
+  const run_result stopped = run_interrupted(folder.line("evaluate", {"--report", folder.at("new")}));
+  CHECK(stopped.exit_code == 130);
+  CHECK(folder.entries() == before);
+}
+
+TEST_CASE("evaluate normalises where it is told to, and says so among the options") {
+  const pixel_folder folder;
+  const json report =
+      report_of(folder.line("evaluate", {"--attack=fgsm", "--eps=8/255", "--mean=0.25", "--std=0.5", "--threads=1"}));
+  CHECK(report["options"]["mean"] == json{0.25});
+  CHECK(report["options"]["std"] == json{0.5});
+  // The threshold 0.5 of the model's own input lies at 0.5 of the image's.
+  CHECK(report["robust_accuracy"] == 239.0 / 256);
 }

@@ -124,3 +124,40 @@ TEST_CASE("what cannot be read is refused with its name and the reason") {
   CHECK(refused(folder / "none") == "cannot read " + (folder / "none").string() + ": No such file or directory");
   CHECK(refused(folder / "") == "cannot read " + (folder / "").string() + ": Is a directory");
 }
+
+TEST_CASE("a folder takes its name when it is whole, and goes with all that is in it when it is not") {
+  const temporary_folder folder;
+  {
+    const staged_folder given_up(folder / "out");
+    write_whole(given_up.path() / "a", "x");
+    CHECK(folder.entries() == 1);
+    CHECK_FALSE(fs::exists(folder / "out"));
+  }
+  CHECK(folder.entries() == 0);
+  fs::create_directory(folder / "out");  // an empty one may be there
+  staged_folder whole(folder / "out/");
+  write_whole(whole.path() / "a", "x");
+  whole.commit();
+  CHECK(read_whole(folder / "out/a") == "x");
+  CHECK(folder.entries() == 1);
+  const auto refused = [&](const std::string& name) {
+    return message_of<std::runtime_error>([&] { const staged_folder none(folder / name); });
+  };
+  CHECK(refused("out") == "cannot write " + (folder / "out").string() + ": it is there already");
+  CHECK(refused("none/out") == "cannot write " + (folder / "none/out").string() + ": No such file or directory");
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a folder that nothing was put into goes, one that holds something stays") {
+  const temporary_folder folder;
+  { const used_folder empty(folder / "a/b"); }
+  CHECK_FALSE(fs::exists(folder / "a/b"));
+  {
+    const used_folder full(folder / "a");
+    write_whole(full.path() / "file", "x");
+  }
+  CHECK(read_whole(folder / "a/file") == "x");
+  CHECK(message_of<std::runtime_error>([&] {
+          const used_folder none(folder / "a/file");
+        }).starts_with("cannot write " + (folder / "a/file").string() + ": "));
+}

@@ -48,7 +48,7 @@ std::string inflated(const std::string& packed, std::size_t size) {
   return bytes;
 }
 
-const picture sample{.height = 2, .width = 3, .grey = {0, 1, 2, 128, 254, 255}};
+const picture sample{.height = 2, .width = 3, .values = {0, 1, 2, 128, 254, 255}};
 const std::string sample_rows("\0\x00\x01\x02\0\x80\xfe\xff", 8);
 
 }  // namespace
@@ -76,6 +76,16 @@ TEST_CASE("a diverging picture is pale where nothing changed and turns to two co
   CHECK(channel(255, 0) > channel(255, 2) + 100);  // orange
 }
 
+TEST_CASE("a picture of three channels keeps its colours, whatever the colouring") {
+  const picture coloured{.height = 2, .width = 1, .values = {1, 2, 3, 4, 5, 6}, .channels = 3};
+  for (const colouring look : {colouring::grey, colouring::diverging}) {
+    auto chunks = chunks_of(png(coloured, look));
+    CHECK(chunks["IHDR"][9] == 2);
+    CHECK(chunks.count("PLTE") == 0);
+    CHECK(inflated(chunks["IDAT"], 8) == std::string("\0\x01\x02\x03\0\x04\x05\x06", 8));
+  }
+}
+
 TEST_CASE("a data address is the file in base 64") {
   const std::string address = png_address(sample, colouring::grey);
   const std::string start = "data:image/png;base64,";
@@ -85,9 +95,12 @@ TEST_CASE("a data address is the file in base 64") {
 }
 
 TEST_CASE("a picture whose size and values disagree is refused") {
-  CHECK_THROWS_WITH_AS(static_cast<void>(png({.height = 2, .width = 2, .grey = {1}}, colouring::grey)),
+  CHECK_THROWS_WITH_AS(static_cast<void>(png({.height = 2, .width = 2, .values = {1}}, colouring::grey)),
                        "png: 1 values for a picture of 2 x 2", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(png({.height = 1, .width = 1, .values = {1, 2}, .channels = 2}, colouring::grey)),
+      "png: a picture has one channel or three, got 2", std::invalid_argument);
   CHECK_THROWS_AS(static_cast<void>(png({}, colouring::grey)), std::invalid_argument);
-  CHECK_THROWS_AS(static_cast<void>(png({.height = -1, .width = -1, .grey = {1}}, colouring::grey)),
+  CHECK_THROWS_AS(static_cast<void>(png({.height = -1, .width = -1, .values = {1}}, colouring::grey)),
                   std::invalid_argument);
 }

@@ -42,7 +42,7 @@ inline redoubt::program::loop_report sample_report() {
     report.series.push_back({request, request < 600 ? .9 : version == 1 ? .07 : request < 1050 ? .79 : .84, version});
   }
   report.training = {{.epoch = 1, .clean = .8, .robust = .6}, {.epoch = 2, .clean = .86, .robust = .76}};
-  const picture image{.height = 2, .width = 2, .grey = {0, 128, 200, 255}};
+  const picture image{.height = 2, .width = 2, .values = {0, 128, 200, 255}};
   report.images = {{image, image, image, 0, 0, 1, 0}, {image, image, image, 1, 1, 0, 0}};
   report.seconds = {{"standard training", 38.2}, {"adversarial training", 131.9}};
   report.versions = {{"redoubt", "0.1.0"}, {"LibTorch", "2.11.0"}};

@@ -183,3 +183,18 @@ TEST_CASE("an output that cannot be written is a failure") {
   CHECK(run_shell({make}, 2, words, out, err) == 1);
   CHECK(err.str() == "redoubt rest: cannot write to standard output\n");
 }
+
+TEST_CASE("a command line can be told as it was given, quoted where a shell needs it") {
+  CLI::App root{"", "redoubt"};
+  CLI::App* flags = root.add_subcommand("work");
+  std::string model;
+  std::vector<double> box;
+  bool fast = false;
+  flags->add_option("--model", model);
+  flags->add_option("--box", box)->expected(2);
+  flags->add_flag("--fast", fast);
+  flags->add_option("--unset", model);
+  const char* const words[] = {"redoubt", "work", "--fast", "--box", "-1", "1", "--model", "it's a model.pt"};
+  root.parse(8, words);
+  CHECK(command_line_of(*flags) == "redoubt work --model 'it'\\''s a model.pt' --box -1 1 --fast");
+}

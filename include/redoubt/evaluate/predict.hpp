@@ -13,20 +13,30 @@ namespace redoubt {
 
 /// How a batch was classified.
 struct verdict {
-  at::Tensor correct;  ///< bool [N]; a sample with a NaN among its logits is not correct
-  at::Tensor nan;      ///< bool [N]: the logits hold a NaN
+  at::Tensor correct;        ///< bool [N]; a sample with a NaN among its logits is not correct
+  at::Tensor nan;            ///< bool [N]: the logits hold a NaN
+  std::int64_t classes = 0;  ///< how many the model has
 };
 
 /// Classifies x [N, ...] against y int64 [N], without gradients, in the mode that the model is in.
 ///
-/// Throws std::invalid_argument for labels that are not one int64 per sample, or outside the model's classes.
-[[nodiscard]] inline verdict judge(const classifier_view& model, const at::Tensor& x, const at::Tensor& y) {
+/// With `evaluations` > 1 the model is asked so often and the class is that of the largest mean probability, as a
+/// randomised model has no one answer; a NaN in any answer counts. Throws std::invalid_argument for labels that are not
+/// one int64 per sample, or outside the model's classes. Cost: `evaluations` forwards.
+[[nodiscard]] inline verdict judge(const classifier_view& model, const at::Tensor& x, const at::Tensor& y,
+                                   int evaluations = 1) {
   detail::require_label_each("judge", y, x.size(0));
   const at::NoGradGuard no_gradient;
-  const at::Tensor logits = logits_of(model, x);
-  detail::require_labels("judge", y, logits.size(1));
-  const at::Tensor nan = logits.isnan().any(1);
-  return {logits.argmax(1).eq(y).logical_and_(nan.logical_not()), nan};
+  at::Tensor scores = logits_of(model, x);
+  detail::require_labels("judge", y, scores.size(1));
+  if (evaluations > 1) {
+    scores = scores.softmax(1);
+    for (int turn = 1; turn < evaluations; ++turn) {
+      scores = scores.add(logits_of(model, x).softmax(1));
+    }
+  }
+  const at::Tensor nan = scores.isnan().any(1);
+  return {scores.argmax(1).eq(y).logical_and_(nan.logical_not()), nan, scores.size(1)};
 }
 
 /// The share of x [N, ...] that the model classifies as y, in [0, 1], in eval mode (modes are put back).

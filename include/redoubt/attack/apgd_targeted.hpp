@@ -1,0 +1,155 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <redoubt/attack/apgd.hpp>
+#include <redoubt/attack/detail/gradient.hpp>
+#include <redoubt/attack/detail/input.hpp>
+#include <redoubt/attack/detail/part_seed.hpp>
+#include <redoubt/attack/result.hpp>
+#include <redoubt/core/concepts.hpp>
+#include <redoubt/core/error.hpp>
+#include <redoubt/core/rows.hpp>
+#include <redoubt/loss/dlr_targeted.hpp>
+#include <redoubt/loss/loss_function.hpp>
+#include <redoubt/model/classifier.hpp>
+#include <redoubt/model/untouched.hpp>
+
+namespace redoubt {
+
+/// Tuning of `apgd_targeted`. Every field has a default; set the ones you need by name.
+struct apgd_targeted_options {
+  int steps = 100;          ///< gradient evaluations a target and restart; >= 1
+  int target_classes = 9;   ///< how many other classes are tried, the likeliest first; >= 1, all where it is more
+  int restarts = 1;         ///< independent runs a target; later ones attack only what is not fooled yet; >= 1
+  redoubt::box box = {};    ///< every value of the result lies inside
+  std::uint64_t seed = 0;   ///< of the random starts
+  bool drop_fooled = true;  ///< stop work on a sample once it is fooled: the same outcomes, for less
+  double rho = 0.75;        ///< the share of steps that must climb, else the step halves; in [0, 1]
+  int eot = 1;              ///< gradients averaged a step, over the draws of transform and model; >= 1
+  input_transform transform = {};  ///< done to a point before the model sees it for a gradient
+};
+
+namespace detail {
+
+/// How far each sample's target is above its label: what stands in for `dlr_targeted` below four classes.
+struct target_margin {
+  at::Tensor target;  ///< int64 [N]
+
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& logits, const at::Tensor& y) const {
+    return logits.gather(1, target.unsqueeze(1)).sub(logits.gather(1, y.unsqueeze(1))).squeeze(1);
+  }
+
+  [[nodiscard]] target_margin at(const at::Tensor& rows) const { return {target.index_select(0, rows)}; }
+};
+
+}  // namespace detail
+
+/// APGD-T: an `apgd` towards each of the classes that the model finds likeliest for the clean sample, after its label.
+///
+/// Each target is tried on the samples that none before it has fooled; fooled is a sample that the model gives any
+/// other label than y, its target or not. The loss is `dlr_targeted`, below four classes the plain difference of the
+/// two logits. A sample that is wrong as it is comes back as it is. One that is not fooled comes back as the first
+/// target left it. y are the true labels; call, guarantees and errors are otherwise those of `pgd`.
+/// Source: Croce & Hein 2020 (arXiv:2003.01690), section 4 (APGD_DLR^T).
+/// Cost: a forward, and for each target an `apgd` of what is not yet fooled.
+template <class Ball>
+struct apgd_targeted {
+  static_assert(a_ball<Ball>,
+                "apgd_targeted: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
+
+  Ball ball;
+  apgd_targeted_options options = {};
+
+  template <class Model>
+  [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
+                                      const at::Tensor& rows = {}) const {
+    return run(model, x, y, rows).adversarial;
+  }
+
+  /// The same, with what was noticed on the way.
+  template <class Model>
+  [[nodiscard]] attack_result run(Model&& model, const at::Tensor& x, const at::Tensor& y,
+                                  const at::Tensor& rows = {}) const {
+    static_assert(a_classifier<Model>, "apgd_targeted: the model must map a batch at::Tensor to logits at::Tensor");
+    const c10::InferenceMode with_graphs{false};
+    const detail::attack_input input = detail::checked_input(name, x, y, rows, options.box);
+    require_options(x.size(0));
+    const untouched<std::remove_cvref_t<Model>> guard{model, x.device()};
+    const at::ScalarType type = x.scalar_type();
+    attack_result found = search([&](const at::Tensor& point) { return model(point.to(type)); }, input);
+    found.adversarial = found.adversarial.to(type);
+    return found;
+  }
+
+ private:
+  static constexpr const char* name = "apgd_targeted";
+
+  void require_options(std::int64_t samples) const {
+    radius_of(ball).require_valid("apgd_targeted: the ball's radius", samples);
+    require(options.target_classes >= 1, name, ": target_classes must be at least 1, got ", options.target_classes);
+  }
+
+  [[nodiscard]] attack_result search(const classifier_view& model, const detail::attack_input& input) const {
+    attack_result all{.adversarial = input.x.clone(),
+                      .zero_gradient = input.y.new_zeros(input.y.sizes(), at::kBool),
+                      .fooled = input.y.new_zeros(input.y.sizes(), at::kBool)};
+    if (input.x.size(0) == 0) {
+      return all;
+    }
+    const at::Tensor clean = clean_logits(model, input);
+    detail::require_labels(name, input.y, clean.size(1));
+    all.fooled = detail::is_fooled(clean, input.y, /*targeted=*/false);
+    const at::Tensor others = clean.scatter(1, input.y.unsqueeze(1), -std::numeric_limits<double>::infinity());
+    const std::int64_t count = std::min<std::int64_t>(options.target_classes, clean.size(1) - 1);
+    const at::Tensor targets = std::get<1>(others.topk(count, 1));
+    for (std::int64_t turn = 0; turn < count; ++turn) {
+      const at::Tensor left = all.fooled.logical_not().nonzero().squeeze(1);
+      if (left.size(0) == 0) {
+        break;
+      }
+      const at::Tensor target = targets.select(1, turn).index_select(0, left);
+      const attack_result part = towards(target, clean.size(1), static_cast<std::uint32_t>(turn), left)
+                                     .run(model, input.x.index_select(0, left), input.y.index_select(0, left),
+                                          input.rows.index_select(0, left));
+      const at::Tensor taken = turn == 0 ? row_numbers(left.size(0), left) : part.fooled.nonzero().squeeze(1);
+      all.adversarial.index_copy_(0, left.index_select(0, taken), part.adversarial.index_select(0, taken));
+      all.zero_gradient.index_copy_(0, left, all.zero_gradient.index_select(0, left).logical_or_(part.zero_gradient));
+      all.fooled.index_copy_(0, left, part.fooled);
+    }
+    return all;
+  }
+
+  [[nodiscard]] static at::Tensor clean_logits(const classifier_view& model, const detail::attack_input& input) {
+    const at::NoGradGuard no_gradient;
+    return logits_of(model, input.x);
+  }
+
+  // The attack of one turn on the samples `rows`.
+  [[nodiscard]] apgd<Ball> towards(const at::Tensor& target, std::int64_t classes, std::uint32_t turn,
+                                   const at::Tensor& rows) const {
+    return {at_rows(ball, rows),
+            {.steps = options.steps,
+             .restarts = options.restarts,
+             .loss = classes < 4 ? loss_function{detail::target_margin{target}} : loss_function{dlr_targeted{target}},
+             .box = options.box,
+             .seed = detail::part_seed(options.seed, turn),
+             .drop_fooled = options.drop_fooled,
+             .rho = options.rho,
+             .eot = options.eot,
+             .transform = options.transform.at(rows)},
+            name};
+  }
+};
+
+template <class Ball>
+apgd_targeted(Ball) -> apgd_targeted<Ball>;
+template <class Ball>
+apgd_targeted(Ball, apgd_targeted_options) -> apgd_targeted<Ball>;
+
+}  // namespace redoubt
