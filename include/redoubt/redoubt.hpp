@@ -3,6 +3,7 @@
 // All of redoubt that a host compiler can read. Including one header of an area costs less: see each area's folder.
 
 #include <redoubt/attack/any_attack.hpp>
+#include <redoubt/attack/carlini_wagner.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/no_attack.hpp>
@@ -25,6 +26,7 @@
 #include <redoubt/loss/dlr.hpp>
 #include <redoubt/loss/margin.hpp>
 #include <redoubt/model/module.hpp>
+#include <redoubt/model/normalised.hpp>
 #include <redoubt/model/script.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>

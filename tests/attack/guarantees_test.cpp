@@ -1,6 +1,8 @@
 // What every attack promises about the model it is given, for each attack and each kind of model.
 
+#include <redoubt/attack/carlini_wagner.hpp>
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/pgd.hpp>
 
 #include <ATen/ATen.h>
@@ -17,7 +19,9 @@
 #include "../nn_models.hpp"
 #include "../script_models.hpp"
 
+using redoubt::carlini_wagner;
 using redoubt::fgsm;
+using redoubt::fmn;
 using redoubt::iterate;
 using redoubt::l2;
 using redoubt::linf;
@@ -27,13 +31,16 @@ using redoubt::testing::uniform;
 
 namespace {
 
-/// Calls `check(attack)` for attacks that ask the model for whole batches only, as BatchNorm in train mode wants them.
+/// Calls `check(attack)` for attacks that ask the model for whole batches only, as BatchNorm in train mode wants them,
+/// or for the share of a batch that was right at first.
 template <class Check>
 void with_each_whole_batch_attack(const Check& check) {
   check(fgsm{linf{0.1}});
   check(fgsm{l2{0.5}, {.random_start = true}});
   check(pgd{linf{0.1}, {.steps = 3}});
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .keep = iterate::last}});
+  check(fmn{linf{0.1}, {.steps = 3, .restarts = 2}});
+  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
@@ -42,6 +49,8 @@ void with_each_attack(const Check& check) {
   with_each_whole_batch_attack(check);
   check(pgd{linf{0.1}, {.steps = 3, .restarts = 2}});
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .drop_fooled = true}});
+  check(fmn{l2{0.5}, {.steps = 3, .drop_fooled = true}});
+  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .drop_fooled = true}});
 }
 
 /// Calls `check(model, x)` for a torch::nn net and a TorchScript net, with BatchNorm and dropout.
