@@ -74,4 +74,17 @@ at::Tensor fill_by_row(const at::Tensor& like, const at::Tensor& rows, const dra
   });
 }
 
+/// Numbers of the Laplace distribution of scale 1, with the shape and guarantees of `uniform_like`.
+///
+/// An exponential number (the inverse of its distribution function, in double precision) under a random sign.
+[[nodiscard]] inline at::Tensor laplace_like(const at::Tensor& like, const at::Tensor& rows, const draw& where) {
+  return detail::fill_by_row(like, rows, where, [](float* out, std::int64_t count, const auto& bits) {
+    for (std::int64_t k = 0; k < count; ++k) {
+      const std::uint32_t random = bits[static_cast<std::size_t>(k)];
+      const double size = -std::log1p(-unit_double(random & ~1U));
+      out[k] = static_cast<float>((random & 1U) == 0 ? size : -size);
+    }
+  });
+}
+
 }  // namespace redoubt
