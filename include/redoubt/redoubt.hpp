@@ -33,8 +33,10 @@
 #include <redoubt/drift/hddm_w.hpp>
 #include <redoubt/drift/ks_test.hpp>
 #include <redoubt/drift/page_hinkley.hpp>
+#include <redoubt/evaluate/certify.hpp>
 #include <redoubt/evaluate/evaluation.hpp>
 #include <redoubt/evaluate/gradient_health.hpp>
+#include <redoubt/evaluate/normal_quantile.hpp>
 #include <redoubt/evaluate/robust_accuracy.hpp>
 #include <redoubt/loss/cross_entropy.hpp>
 #include <redoubt/loss/dlr.hpp>
