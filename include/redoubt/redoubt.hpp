@@ -3,9 +3,14 @@
 // All of redoubt that a host compiler can read. Including one header of an area costs less: see each area's folder.
 
 #include <redoubt/attack/any_attack.hpp>
+#include <redoubt/attack/apgd.hpp>
+#include <redoubt/attack/apgd_step.hpp>
+#include <redoubt/attack/apgd_targeted.hpp>
+#include <redoubt/attack/auto_attack.hpp>
 #include <redoubt/attack/composed.hpp>
 #include <redoubt/attack/diverse_input.hpp>
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>
 #include <redoubt/attack/momentum.hpp>
 #include <redoubt/attack/ni_fgsm.hpp>
@@ -31,6 +36,7 @@
 #include <redoubt/evaluate/robust_accuracy.hpp>
 #include <redoubt/loss/cross_entropy.hpp>
 #include <redoubt/loss/dlr.hpp>
+#include <redoubt/loss/dlr_targeted.hpp>
 #include <redoubt/loss/margin.hpp>
 #include <redoubt/model/module.hpp>
 #include <redoubt/model/script.hpp>

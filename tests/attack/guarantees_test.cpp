@@ -1,7 +1,12 @@
 // What every attack promises about the model it is given, for each attack and each kind of model.
 
+#include <redoubt/attack/apgd.hpp>
+#include <redoubt/attack/apgd_targeted.hpp>
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/mi_fgsm.hpp>
+#include <redoubt/attack/ni_fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/attack/scale_invariant.hpp>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -17,10 +22,14 @@
 #include "../nn_models.hpp"
 #include "../script_models.hpp"
 
+using redoubt::apgd;
+using redoubt::apgd_targeted;
 using redoubt::fgsm;
 using redoubt::iterate;
 using redoubt::l2;
 using redoubt::linf;
+using redoubt::mi_fgsm;
+using redoubt::ni_fgsm;
 using redoubt::pgd;
 using redoubt::testing::labels;
 using redoubt::testing::uniform;
@@ -34,6 +43,10 @@ void with_each_whole_batch_attack(const Check& check) {
   check(fgsm{l2{0.5}, {.random_start = true}});
   check(pgd{linf{0.1}, {.steps = 3}});
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .keep = iterate::last}});
+  check(mi_fgsm{linf{0.1}, {.steps = 3}});
+  check(ni_fgsm{l2{0.5}, {.steps = 3, .transform = redoubt::scale_invariant{2}, .eot = 2}});
+  check(apgd{linf{0.1}, {.steps = 5, .drop_fooled = false}});
+  check(apgd{l2{0.5}, {.steps = 5, .drop_fooled = false}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
@@ -42,6 +55,8 @@ void with_each_attack(const Check& check) {
   with_each_whole_batch_attack(check);
   check(pgd{linf{0.1}, {.steps = 3, .restarts = 2}});
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .drop_fooled = true}});
+  check(apgd{linf{0.1}, {.steps = 5, .restarts = 2}});
+  check(apgd_targeted{l2{0.5}, {.steps = 5}});
 }
 
 /// Calls `check(model, x)` for a torch::nn net and a TorchScript net, with BatchNorm and dropout.

@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <stdexcept>
+#include <vector>
 
 using redoubt::box;
 
@@ -59,4 +60,33 @@ TEST_CASE("box: bounds that are no interval are refused and named") {
     CHECK_THROWS_WITH_AS(bad.require_inside("pgd", x), doctest::Contains("finite bounds, lower < upper; got ["),
                          std::invalid_argument);
   }
+}
+
+// Bounds per channel.
+
+TEST_CASE("box: a bound per channel holds for that channel, beside a number or another bound per channel") {
+  const at::Tensor x = at::full({2, 3, 2, 2}, 0.5);
+  const at::Tensor low = at::tensor({0.0, 0.6, -1.0});
+  const at::Tensor high = at::tensor({0.4, 1.0, 2.0});
+  const at::Tensor clamped = box{low, high}.clamp(x);
+  for (std::int64_t channel = 0; channel < 3; ++channel) {
+    const double expected = std::vector<double>{0.4, 0.6, 0.5}[static_cast<std::size_t>(channel)];
+    CHECK(clamped.select(1, channel).sub(expected).abs().max().item<double>() < 1e-7);
+  }
+  CHECK(at::equal(box{0, high}.clamp(x).select(1, 0), at::full({2, 2, 2}, 0.4)));
+  CHECK(at::equal(box{low, 1}.clamp(x).select(1, 1), at::full({2, 2, 2}, 0.6)));
+}
+
+TEST_CASE("box: an input that leaves its channel's bounds is refused, and the channel named") {
+  const at::Tensor x = at::full({2, 3, 2, 2}, 0.5);
+  CHECK_NOTHROW(box{at::tensor({0.0, 0.5, -1.0}), 1}.require_inside("pgd", x));
+  CHECK_THROWS_WITH_AS(box(at::tensor({0.0, 0.6, -1.0}), 1).require_inside("pgd", x),
+                       doctest::Contains("channel 1 of the input must lie in the box [0.6, 1], but spans [0.5, 0.5]"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(box(0, at::tensor({1.0, 0.0, 1.0})).require_inside("pgd", x),
+                       doctest::Contains("finite bounds, lower < upper; got [0, 0]"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(box(0, at::tensor({1.0, 1.0})).require_inside("pgd", x),
+                       doctest::Contains("bounds for 2 channels, the input is [2, 3, 2, 2]"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(box(0, at::ones({3, 1})), doctest::Contains("a number, or one per channel"),
+                       std::invalid_argument);
 }

@@ -82,7 +82,7 @@ inline std::string error_of(const command_line& words, int exit_code) {
   const std::string start = "redoubt " + words.front() + ": ";
   REQUIRE_MESSAGE(prose.err.starts_with(start), prose.err);
   CHECK_MESSAGE(prose.err.find('\n') + 1 == prose.err.size(), prose.err);
-  const std::string message = prose.err.substr(start.size(), prose.err.size() - start.size() - 1);
+  std::string message = prose.err.substr(start.size(), prose.err.size() - start.size() - 1);
 
   const run_result object = run_program(words + command_line{"--json"});
   CHECK(object.exit_code == exit_code);

@@ -20,6 +20,7 @@ struct attack_result {
   at::Tensor zero_gradient = {};          ///< bool [N]: exactly zero at a step that had yet to fool; undefined: unknown
   at::Tensor fooled = {};                 ///< bool [N]: the attack's own word; undefined where it did not look
   std::vector<attack_stage> stages = {};  ///< in order, of an attack that is made of several
+  at::Tensor queries = {};                ///< int64 [N]: how often the model was asked of each; undefined: not counted
 };
 
 }  // namespace redoubt

@@ -90,7 +90,7 @@ struct box {
 
  private:
   static constexpr const char* advice =
-      "; give the box of your data, and normalise inside the model so that radii keep their unit";
+      "; give the box of your data, and normalise inside the model so that radii keep their unit (redoubt::normalised)";
 
   static void require_interval(const char* who, double low, double high) {
     require(std::isfinite(low) && std::isfinite(high) && low < high, who,

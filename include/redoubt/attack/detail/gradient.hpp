@@ -9,16 +9,17 @@ namespace redoubt::detail {
 
 /// The gradient of the summed loss [N] with respect to `point` [N, ...] alone: no parameter's `.grad` is touched.
 ///
+/// `keep_graph` leaves the graph for another loss of the same logits.
 /// Throws std::invalid_argument that says which link of point -> logits -> loss is not differentiable.
 [[nodiscard]] inline at::Tensor input_gradient(const char* who, const at::Tensor& loss, const at::Tensor& logits,
-                                               const at::Tensor& point) {
+                                               const at::Tensor& point, bool keep_graph = false) {
   require(loss.dim() == 1 && loss.size(0) == point.size(0), who, ": the loss must be one number per sample [",
           point.size(0), "], got shape ", loss.sizes());
   require(logits.requires_grad(), who,
           ": the model has no gradient with respect to its input (detached, run without grad mode, or optimised for "
           "inference); use the original model, or an attack that needs no gradient");
   require(loss.requires_grad(), who, ": the loss has no gradient with respect to the logits it was given");
-  const auto gradients = torch::autograd::grad({loss.sum()}, {point}, {}, {}, false, /*allow_unused=*/true);
+  const auto gradients = torch::autograd::grad({loss.sum()}, {point}, {}, keep_graph, false, /*allow_unused=*/true);
   require(gradients[0].defined(), who, ": the loss does not depend on the input");
   return gradients[0];
 }
