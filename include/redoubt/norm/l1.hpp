@@ -8,6 +8,8 @@
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/random.hpp>
 #include <redoubt/norm/detail/on_host.hpp>
+#include <redoubt/norm/detail/on_tensors.hpp>
+#include <redoubt/norm/detail/project_l0.hpp>
 #include <redoubt/norm/detail/project_l1.hpp>
 
 namespace redoubt {
@@ -26,7 +28,14 @@ struct l1 {
   at::Tensor& project_(at::Tensor& d) const { return project_into_(d, {}, {}); }
 
   /// The nearest point of ball AND box to each sample of the perturbation d of x [N, ...], in place.
+  ///
+  /// The Euclidean projection; its length is at most the radius times 1 + 3e-7 (1e-13 in double precision). A sample
+  /// that is inside, to that tolerance, stays as it is, bit by bit; one with an element that is not finite becomes NaN.
+  /// Throws std::invalid_argument where x has another shape. Cost: 5 to 12 passes over d; nothing is sorted.
   at::Tensor& project_into_(at::Tensor& d, const at::Tensor& x, const box& bounds) const {
+    if (!detail::is_on_host(d)) {
+      return detail::project_l1_on_tensors(d, x, bounds, radius);
+    }
     return detail::for_each_sample(d, x, bounds, radius,
                                    [](auto& elements, double size) { detail::project_l1(elements, size); });
   }
@@ -36,15 +45,14 @@ struct l1 {
   /// Not the steepest, which moves one element alone: hundreds of steps of that kind do not get through an image.
   /// Source: Tramer & Boneh 2019 (arXiv:1904.13000), section 4 (SLIDE).
   [[nodiscard]] at::Tensor steepest(const at::Tensor& g) const {
-    const at::Tensor direction = g.flatten(1).nan_to_num(0);
-    if (direction.numel() == 0) {
-      return g.clone();
+    at::Tensor step = g.nan_to_num(0);
+    const double width = g.size(0) == 0 ? 1 : static_cast<double>(g.numel() / g.size(0));
+    const double moved = std::clamp(std::ceil(share * width), 1.0, width);
+    if (!detail::is_on_host(step)) {
+      return detail::signs_of_largest_on_tensors(step, moved);
     }
-    const at::Tensor size = direction.abs();
-    const auto moved = static_cast<std::int64_t>(std::ceil(share * static_cast<double>(direction.size(1))));
-    const at::Tensor least = std::get<0>(size.topk(std::clamp<std::int64_t>(moved, 1, direction.size(1)), 1));
-    const at::Tensor step = direction.sign().mul_(size.ge(least.amin(1, true)));
-    return step.div_(step.abs().sum(1, true).clamp_min_(1)).view(g.sizes());
+    return detail::for_each_sample(step, {}, {}, moved,
+                                   [](auto& elements, double most) { detail::signs_of_largest(elements, most); });
   }
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
