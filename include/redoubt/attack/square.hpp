@@ -5,9 +5,11 @@
 #include <c10/core/InferenceMode.h>
 
 #include <cstdint>
+#include <limits>
 #include <redoubt/attack/detail/best_points.hpp>
 #include <redoubt/attack/detail/gradient.hpp>
 #include <redoubt/attack/detail/input.hpp>
+#include <redoubt/attack/detail/square_l1.hpp>
 #include <redoubt/attack/detail/square_l2.hpp>
 #include <redoubt/attack/detail/square_linf.hpp>
 #include <redoubt/attack/detail/square_window.hpp>
@@ -87,7 +89,9 @@ struct square {
     detail::attack_input input;
     at::Tensor images;  // x as [N, C, H, W]
     at::Tensor taken;
-    detail::best_points best = {};  // where the climb stands
+    at::Tensor points = {};  // where the climb stands,
+    at::Tensor height = {};  // and how high that is
+    std::int64_t asked = 0;
 
     [[nodiscard]] climbers at(const at::Tensor& rows) const {
       return {at_rows(ball, rows),
@@ -96,7 +100,9 @@ struct square {
               {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
               tensor_at(images, rows),
               tensor_at(taken, rows),
-              best.points.defined() ? best.at(rows) : best};
+              tensor_at(points, rows),
+              tensor_at(height, rows),
+              asked};
     }
   };
 
@@ -115,6 +121,12 @@ struct square {
     return options.targeted ? loss_function{cross_entropy{}} : loss_function{margin{}};
   }
 
+  // The loss as it is climbed, and who is fooled.
+  struct answer {
+    at::Tensor loss;
+    at::Tensor fooled;
+  };
+
   [[nodiscard]] detail::best_points search(const classifier_view& model, const detail::attack_input& input,
                                            at::Tensor& queries) const {
     detail::best_points found = detail::best_points::none(input.x, input.y);
@@ -123,17 +135,16 @@ struct square {
     }
     const at::Tensor images = detail::as_images(input.x);
     const auto side = [&](const bound& of) {
-      return of.broadcast_over(input.x)
-          .expand_as(input.x.narrow(0, 0, 1))
-          .contiguous()
-          .view(images.narrow(0, 0, 1).sizes());
+      const at::Tensor one = input.x.narrow(0, 0, 1);
+      return of.broadcast_over(one).expand_as(one).contiguous().view(images.narrow(0, 0, 1).sizes());
     };
     climbers all{ball,   detail::square_moves(ball, images, side(options.box.lower), side(options.box.upper)),
                  loss(), input,
                  images, row_numbers(input.y.size(0), input.y)};
-    all.best = found;
-    offer(model, all, input.x, queries);
-    found = all.best;
+    const answer clean = ask(model, all, input.x);
+    found.offer(input.x, clean.loss, clean.fooled);
+    queries.add_(all.asked);
+    // Who cannot move is done: there is nothing to search.
     const at::Tensor movable = radius_of(ball).broadcast_over(input.x).flatten().gt(0);
     for (int restart = 0; restart < options.restarts; ++restart) {
       const at::Tensor left = found.fooled.logical_not().logical_and_(movable).nonzero().squeeze(1);
@@ -147,25 +158,34 @@ struct square {
 
   void climb(const classifier_view& model, climbers now, int restart, detail::best_points& found,
              at::Tensor& queries) const {
-    now.best = detail::best_points::none(now.input.x, now.input.y);
+    now.asked = 0;
+    now.points = now.input.x.clone();
+    now.height = now.points.new_full(now.input.y.sizes(), -std::numeric_limits<double>::infinity());
     draw where{.seed = options.seed, .restart = static_cast<std::uint32_t>(restart)};
     // The first restart has asked of the clean samples.
     for (int query = restart == 0 ? 1 : 0; query < options.queries; ++query, ++where.step) {
-      const at::Tensor candidate =
-          where.step == 0 ? now.moves.start(now.images, now.input.rows, where)
-                          : now.moves.propose(now.images, detail::as_images(now.best.points), now.input.rows, where,
-                                              detail::window_share(options.p, where.step - 1, options.queries));
-      offer(model, now, inside(now, candidate), queries);
-      const at::Tensor left = now.best.fooled.logical_not().nonzero().squeeze(1);
+      const at::Tensor candidate = proposed(now, where);
+      const answer told = ask(model, now, candidate);
+      accept(now, candidate, told);
+      const at::Tensor left = told.fooled.logical_not().nonzero().squeeze(1);
       if (left.size(0) < now.taken.size(0)) {
-        hand_in(now, found);
+        hand_in(now.at(told.fooled.nonzero().squeeze(1)), /*fooled=*/true, found, queries);
         if (left.size(0) == 0) {
           return;
         }
         now = now.at(left);
       }
     }
-    hand_in(now, found);
+    hand_in(now, /*fooled=*/false, found, queries);
+  }
+
+  // Where to ask next, inside ball and box.
+  [[nodiscard]] at::Tensor proposed(const climbers& now, const draw& where) const {
+    if (where.step == 0) {
+      return inside(now, now.moves.start(now.images, now.input.rows, where));
+    }
+    const double share = detail::window_share(options.p, where.step - 1, options.queries);
+    return inside(now, now.moves.propose(now.images, detail::as_images(now.points), now.input.rows, where, share));
   }
 
   // The points of proposed images, in ball and box.
@@ -178,20 +198,31 @@ struct square {
     return constrained_point(now.ball, d, now.input.x, options.box);
   }
 
-  // Asks the model of `points`, and moves there who gains by it.
-  void offer(const classifier_view& model, climbers& now, const at::Tensor& points, at::Tensor& queries) const {
+  [[nodiscard]] answer ask(const classifier_view& model, climbers& now, const at::Tensor& points) const {
     const at::Tensor logits = logits_of(model, points).detach();
-    detail::require_labels("square", now.input.y, logits.size(1));
-    queries.index_add_(0, now.taken, now.taken.new_ones(now.taken.sizes()));
+    if (now.asked++ == 0) {
+      detail::require_labels("square", now.input.y, logits.size(1));
+    }
     const at::Tensor loss = now.loss(logits, now.input.y);
-    now.best.offer(points, options.targeted ? loss.neg() : loss,
-                   detail::is_fooled(logits, now.input.y, options.targeted));
+    require(loss.dim() == 1 && loss.size(0) == points.size(0), "square: the loss must be one number per sample [",
+            points.size(0), "], got shape ", loss.sizes());
+    return {options.targeted ? loss.neg() : loss, detail::is_fooled(logits, now.input.y, options.targeted)};
   }
 
-  static void hand_in(const climbers& now, detail::best_points& found) {
+  // Moves who gains by it. Few do: to write all points anew would take longer than to propose them.
+  static void accept(climbers& now, const at::Tensor& candidate, const answer& told) {
+    const at::Tensor gained = told.loss.gt(now.height).logical_or_(told.fooled).nonzero().squeeze(1);
+    if (gained.size(0) > 0) {
+      now.points.index_copy_(0, gained, candidate.index_select(0, gained));
+      now.height.index_copy_(0, gained, told.loss.index_select(0, gained).to(now.height.scalar_type()));
+    }
+  }
+
+  static void hand_in(const climbers& now, bool fooled, detail::best_points& found, at::Tensor& queries) {
     detail::best_points part = found.at(now.taken);
-    part.offer(now.best.points, now.best.loss, now.best.fooled);
+    part.offer(now.points, now.height, now.taken.new_full(now.taken.sizes(), fooled, at::kBool));
     found.put(now.taken, part);
+    queries.index_add_(0, now.taken, now.taken.new_full(now.taken.sizes(), now.asked));
   }
 };
 
