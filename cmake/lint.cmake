@@ -5,7 +5,7 @@ file(GLOB_RECURSE redoubt_own_files CONFIGURE_DEPENDS
   include/*.hpp examples/*.hpp examples/*.cpp tests/*.hpp tests/*.cpp benchmarks/*.hpp benchmarks/*.cpp)
 set(redoubt_own_sources ${redoubt_own_files})
 list(FILTER redoubt_own_sources INCLUDE REGEX "\\.cpp$")
-list(FILTER redoubt_own_sources EXCLUDE REGEX "/tests/consumer/") # a project of its own: not in our compile commands
+list(FILTER redoubt_own_sources EXCLUDE REGEX "/tests/(consumer|compile_fail)/") # not in our compile commands
 
 find_program(redoubt_clang_format NAMES clang-format clang-format-14)
 find_program(redoubt_run_clang_tidy NAMES run-clang-tidy run-clang-tidy-14)

@@ -7,6 +7,7 @@
 #include <redoubt/attack/apgd_step.hpp>
 #include <redoubt/attack/apgd_targeted.hpp>
 #include <redoubt/attack/auto_attack.hpp>
+#include <redoubt/attack/carlini_wagner.hpp>
 #include <redoubt/attack/composed.hpp>
 #include <redoubt/attack/diverse_input.hpp>
 #include <redoubt/attack/fgsm.hpp>
@@ -39,6 +40,7 @@
 #include <redoubt/loss/dlr_targeted.hpp>
 #include <redoubt/loss/margin.hpp>
 #include <redoubt/model/module.hpp>
+#include <redoubt/model/normalised.hpp>
 #include <redoubt/model/script.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>

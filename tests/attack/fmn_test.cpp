@@ -178,7 +178,7 @@ TEST_CASE("fmn: a sample that fools the model as it is lies at distance 0 and le
 TEST_CASE("fmn: a sample's outcome is the same in any batch, order, and company") {
   const std::uint64_t seed = redoubt::testing::random_seed();
   CAPTURE(seed);
-  redoubt::testing::check_company(seed, [](const auto& ball, std::uint64_t draws) {
+  redoubt::testing::check_company<linf, l2>(seed, [](const auto& ball, std::uint64_t draws) {
     return fmn{ball,
                {.steps = 5 + static_cast<int>(draws % 20),
                 .seed = draws,
@@ -188,7 +188,7 @@ TEST_CASE("fmn: a sample's outcome is the same in any batch, order, and company"
 }
 
 TEST_CASE("fmn: shapes, types and boxes that are out of the ordinary") {
-  redoubt::testing::check_unusual_inputs([](const auto& ball, const redoubt::box& box) {
+  redoubt::testing::check_unusual_inputs<linf, l2>([](const auto& ball, const redoubt::box& box) {
     return fmn{ball, {.steps = 30, .box = box, .restarts = 2}};
   });
 }

@@ -2,7 +2,9 @@
 
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_targeted.hpp>
+#include <redoubt/attack/carlini_wagner.hpp>
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>
 #include <redoubt/attack/ni_fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
@@ -24,7 +26,9 @@
 
 using redoubt::apgd;
 using redoubt::apgd_targeted;
+using redoubt::carlini_wagner;
 using redoubt::fgsm;
+using redoubt::fmn;
 using redoubt::iterate;
 using redoubt::l2;
 using redoubt::linf;
@@ -36,7 +40,8 @@ using redoubt::testing::uniform;
 
 namespace {
 
-/// Calls `check(attack)` for attacks that ask the model for whole batches only, as BatchNorm in train mode wants them.
+/// Calls `check(attack)` for attacks that ask the model for whole batches only, as BatchNorm in train mode wants them,
+/// or for the share of a batch that was right at first.
 template <class Check>
 void with_each_whole_batch_attack(const Check& check) {
   check(fgsm{linf{0.1}});
@@ -47,6 +52,8 @@ void with_each_whole_batch_attack(const Check& check) {
   check(ni_fgsm{l2{0.5}, {.steps = 3, .transform = redoubt::scale_invariant{2}, .eot = 2}});
   check(apgd{linf{0.1}, {.steps = 5, .drop_fooled = false}});
   check(apgd{l2{0.5}, {.steps = 5, .drop_fooled = false}});
+  check(fmn{linf{0.1}, {.steps = 3, .restarts = 2}});
+  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
@@ -57,6 +64,8 @@ void with_each_attack(const Check& check) {
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .drop_fooled = true}});
   check(apgd{linf{0.1}, {.steps = 5, .restarts = 2}});
   check(apgd_targeted{l2{0.5}, {.steps = 5}});
+  check(fmn{l2{0.5}, {.steps = 3, .drop_fooled = true}});
+  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .drop_fooled = true}});
 }
 
 /// Calls `check(model, x)` for a torch::nn net and a TorchScript net, with BatchNorm and dropout.

@@ -23,7 +23,9 @@ struct fgsm_options {
 /// Call, guarantees and errors are those of `pgd`. Cost: one forward and one input gradient; nothing else.
 template <class Ball>
 struct fgsm {
-  static_assert(a_ball<Ball>, "fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
+  static_assert(a_ball<Ball>,
+                "fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball: "
+                "radius, length, project_, steepest, sample)");
 
   Ball ball;
   fgsm_options options = {};

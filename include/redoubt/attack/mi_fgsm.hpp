@@ -48,7 +48,8 @@ struct mi_fgsm_options {
 template <class Ball>
 struct mi_fgsm {
   static_assert(a_ball<Ball>,
-                "mi_fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
+                "mi_fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball: "
+                "radius, length, project_, steepest, sample)");
 
   Ball ball;
   mi_fgsm_options options = {};

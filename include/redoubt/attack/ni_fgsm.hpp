@@ -18,7 +18,8 @@ using ni_fgsm_options = mi_fgsm_options;
 template <class Ball>
 struct ni_fgsm {
   static_assert(a_ball<Ball>,
-                "ni_fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
+                "ni_fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball: "
+                "radius, length, project_, steepest, sample)");
 
   Ball ball;
   ni_fgsm_options options = {};

@@ -65,8 +65,10 @@ struct pgd_options {
 /// all.
 template <class Ball, class Rule = constant_step>
 struct pgd {
-  static_assert(a_ball<Ball>, "pgd: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
-  static_assert(!a_ball<Ball> || a_step_rule<Rule, Ball>,
+  static_assert(a_ball<Ball>,
+                "pgd: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball: "
+                "radius, length, project_, steepest, sample)");
+  static_assert(a_step_rule<Rule, Ball>,
                 "pgd: the third part must be a step rule (constant_step, momentum, or a type that meets "
                 "redoubt::a_step_rule: next(ball, step_view) -> perturbation)");
 
