@@ -175,6 +175,7 @@ TEST_CASE("lists of attacks and targets that make no sense are refused") {
   CHECK(contains(refused(targeted), "--targeted does not go with --attack apgd-t; it goes with fgsm, pgd"));
   targeted.attack = "fgsm,pgd";
   CHECK(contains(refused(targeted), "--targeted goes with one attack"));
+  CHECK(contains(refused({.attack = "pgd", .norm = "l0", .eps = 0.1}), "--eps 0.1: --norm l0 counts the elements"));
   CHECK(contains(refusal({"--attack=pgd,pdg"}), "there is no attack \"pdg\"; did you mean pgd?"));
   CHECK(contains(refusal({"--attack="}), "--attack"));
   CHECK(contains(refusal({"--attack=pgd,,fgsm"}), "there is no attack \"\""));
@@ -221,9 +222,9 @@ TEST_CASE("a normalised model sees its own scale, and radii keep that of the ima
       static_cast<void>(subject{pixel_model(0), mean, deviation}(data.images));
     });
   };
-  CHECK(contains(refused({0.5}, {}), "one number a channel each, got 1 and 0"));
-  CHECK(contains(refused({0.5}, {0}), "--std: must be > 0, got 0"));
-  CHECK(contains(refused({0.5, 0.5}, {1, 1}), "2 numbers, the input is [256, 1, 1, 2]"));
+  CHECK(contains(refused({0.5}, {}), "as many numbers of one as of the other, got 1 and 0"));
+  CHECK(contains(refused({0.5}, {0}), "must be finite and positive, got 0"));
+  CHECK(contains(refused({0.5, 0.5}, {1, 1}), "2 channels, but the input is [256, 1, 1, 2]"));
 }
 
 TEST_CASE("a device that is none, or is not there, is refused by name") {

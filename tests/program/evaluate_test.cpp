@@ -259,10 +259,13 @@ TEST_CASE("flags that are wrong are wrong usage") {
   CHECK(contains(error({"--threads", "0"}), "--threads"));
   CHECK(contains(error({"--curve", "0.1,x"}), "--curve: off, or sizes with commas between: \"x\" is not a number"));
   CHECK(contains(error({"--curve", "0.1,-1"}), "--curve: sizes must be >= 0, got -1"));
+  CHECK(contains(error({"--eps", "0.1", "--norm", "l0"}), "give a whole number"));
+  CHECK(contains(error({"--eps", "1", "--norm", "l0", "--attack", "auto"}),
+                 "--attack auto does not go with --norm l0: auto goes with linf, l2 and l1; l0 goes with pgd and fmn"));
   CHECK(contains(error({"--curve", "0.1", "--attack=none"}), "--curve: --attack none has no size to vary"));
-  CHECK(contains(error({"--mean", "0.5"}), "--mean and --std: one number a channel each, got 1 and 0"));
+  CHECK(contains(error({"--mean", "0.5"}), "--mean and --std: as many numbers of one as of the other, got 1 and 0"));
   CHECK(contains(error({"--mean", "0.5", "--std", "0"}), "0 is too small: it must be > 0"));
-  CHECK(contains(error({"--mean", "0.5,0.5", "--std", "1,1"}), "2 numbers, the input is [256, 1, 1, 2]"));
+  CHECK(contains(error({"--mean", "0.5,0.5", "--std", "1,1"}), "2 channels, but the input is [256, 1, 1, 2]"));
   CHECK(contains(error({"--box", "1", "0"}), "the box needs finite bounds, lower < upper; got [1, 0]"));
   CHECK(contains(error({"--epsilon", "1"}), "unknown flag --epsilon"));
   CHECK(contains(error_of({"evaluate"}, 2), "required"));
