@@ -226,6 +226,35 @@ TEST_CASE("fab: more restarts and more target classes never end farther away") {
   });
 }
 
+TEST_CASE("fab: which classes are tried together changes no outcome, and fewer batches do") {
+  const smooth_net net = smooth_net::make(12, 6, 1);
+  const at::Tensor x = uniform({30, 12}, 2);
+  const at::Tensor y = predictions(net, x);
+  std::int64_t batches = 0;
+  const auto counting = [&](const at::Tensor& point) {
+    ++batches;
+    return net(point);
+  };
+  const auto attack = [&](std::int64_t batch) {
+    return fab{linf{0.05}, {.steps = 15, .target_classes = 5, .batch = batch}};
+  };
+  const auto one_by_one = attack(1).run(counting, x, y);
+  const std::int64_t most = batches;
+  const auto nearest = attack(1).minimal(net, x, y);
+  for (const std::int64_t batch : {40, 70, 1000}) {
+    CAPTURE(batch);
+    batches = 0;
+    const auto together = attack(batch).run(counting, x, y);
+    CHECK(at::equal(together.fooled, one_by_one.fooled));
+    CHECK(at::equal(together.zero_gradient, one_by_one.zero_gradient));
+    CHECK(largest(together.adversarial.sub(one_by_one.adversarial)) < 1e-5);
+    CHECK(largest(attack(batch).minimal(net, x, y).distance.sub(nearest.distance)) < 1e-5);
+  }
+  CHECK(3 * batches < most);
+  CHECK(count(one_by_one.fooled) > 3);
+  CHECK(count(one_by_one.fooled) < 30);
+}
+
 TEST_CASE("fab: neither the logits' scale nor a shift of them changes what it does") {
   const task t = task::make(8);
   with_each_ball([&](const auto& ball) {

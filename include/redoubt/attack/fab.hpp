@@ -13,6 +13,7 @@
 #include <redoubt/attack/detail/hyperplane.hpp>
 #include <redoubt/attack/detail/input.hpp>
 #include <redoubt/attack/detail/nearest_points.hpp>
+#include <redoubt/attack/detail/target_pairs.hpp>
 #include <redoubt/attack/minimal_result.hpp>
 #include <redoubt/attack/result.hpp>
 #include <redoubt/core/box.hpp>
@@ -36,7 +37,9 @@ struct fab_options {
   double eta = 1.05;       ///< how far a step goes across the linearised boundary; >= 1
   double beta = 0.9;      ///< share of its distance that a point found is moved back to, from where to go on; in (0, 1)
   redoubt::box box = {};  ///< every value of the result lies inside
-  std::uint64_t seed = 0;  ///< of the random starts
+  std::uint64_t seed = 0;    ///< of the random starts
+  std::int64_t batch = 256;  ///< pairs of sample and target class to work on at once where few samples are left and
+                             ///< there are no restarts; >= 1
 };
 
 /// The fast adaptive boundary attack: seeks the nearest misclassified point (Croce & Hein 2020, arXiv:1907.02044,
@@ -98,16 +101,16 @@ struct fab {
   struct seekers {
     Ball ball;
     detail::attack_input input;
-    at::Tensor classes;  // int64 [N, target_classes]: the other classes, most likely first
+    at::Tensor target;  // int64 [N]: the class whose boundary is sought; undefined: that of the nearest
     detail::nearest_points nearest;
     at::Tensor taken;
     at::Tensor point = {};  // where the search stands
 
     [[nodiscard]] seekers at(const at::Tensor& rows) const {
       return {
-          at_rows(ball, rows),      {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
-          tensor_at(classes, rows), nearest.at(rows),
-          tensor_at(taken, rows),   tensor_at(point, rows)};
+          at_rows(ball, rows),     {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
+          tensor_at(target, rows), nearest.at(rows),
+          tensor_at(taken, rows),  tensor_at(point, rows)};
     }
   };
 
@@ -135,6 +138,7 @@ struct fab {
     require(options.restarts >= 1 && options.restarts < 65536, who, ": restarts must lie in [1, 65535], got ",
             options.restarts);
     require(options.target_classes >= 0, who, ": target_classes must not be negative, got ", options.target_classes);
+    require(options.batch >= 1, who, ": batch must be at least 1, got ", options.batch);
     require(options.alpha_max >= 0 && options.alpha_max <= 1, who, ": alpha_max must lie in [0, 1], got ",
             options.alpha_max);
     require(options.eta >= 1 && std::isfinite(options.eta), who, ": eta must be finite and at least 1, got ",
@@ -162,22 +166,28 @@ struct fab {
     if (input.y.size(0) == 0) {
       return all.nearest;
     }
-    rank(model, all);
-    const int targets = std::max(1, static_cast<int>(all.classes.size(1)));
-    for (int target = 0; target < targets; ++target) {
-      for (int restart = 0; restart < options.restarts; ++restart) {
-        const at::Tensor left = all.nearest.sought().nonzero().squeeze(1);
-        if (left.size(0) == 0) {
-          return all.nearest;
-        }
-        approach(model, all.at(left), {target, restart}, all.nearest);
+    const at::Tensor classes = ranked(model, all);
+    for (std::int64_t target = 0; target < std::max<std::int64_t>(1, classes.size(1));) {
+      const at::Tensor left = all.nearest.sought().nonzero().squeeze(1);
+      if (left.size(0) == 0) {
+        break;
       }
+      if (classes.size(1) == 0) {
+        all.nearest.put(left, nearest_of(model, all.at(left), 0));
+        break;
+      }
+      // Restarts begin where earlier classes have brought the search, so that classes must wait for each other.
+      const auto pairs = detail::target_pairs::of(left, classes, target, options.restarts == 1 ? options.batch : 1);
+      seekers part = all.at(pairs.sample);
+      part.target = pairs.target;
+      all.nearest.put(left, best_of_classes(pairs, nearest_of(model, std::move(part), static_cast<int>(target))));
+      target += pairs.together;
     }
     return all.nearest;
   }
 
-  // Looks at x itself: which are misclassified as they are, and in which order the other classes come.
-  void rank(const classifier_view& model, seekers& all) const {
+  // Looks at x itself: which are misclassified as they are, and in which order the other classes come, [N, classes].
+  [[nodiscard]] at::Tensor ranked(const classifier_view& model, seekers& all) const {
     const at::NoGradGuard no_gradient;
     const at::Tensor logits = logits_of(model, all.input.x);
     detail::require_labels(name, all.input.y, logits.size(1));
@@ -185,13 +195,40 @@ struct fab {
     all.nearest.offer(all.input.x, at_x, detail::is_fooled(logits, all.input.y, /*targeted=*/false));
     const at::Tensor others = logits.scatter(1, all.input.y.unsqueeze(1), -std::numeric_limits<double>::infinity());
     const auto wanted = std::min<std::int64_t>(options.target_classes, logits.size(1) - 1);
-    all.classes = others.argsort(/*stable=*/true, 1, /*descending=*/true).narrow(1, 0, wanted);
+    return others.argsort(/*stable=*/true, 1, /*descending=*/true).narrow(1, 0, wanted);
+  }
+
+  // What all restarts find for the samples.
+  [[nodiscard]] detail::nearest_points nearest_of(const classifier_view& model, seekers all, int target) const {
+    all.taken = row_numbers(all.taken.size(0), all.taken);
+    for (int restart = 0; restart < options.restarts; ++restart) {
+      const at::Tensor left = all.nearest.sought().nonzero().squeeze(1);
+      if (left.size(0) == 0) {
+        break;
+      }
+      approach(model, all.at(left), {target, restart}, all.nearest);
+    }
+    return all.nearest;
+  }
+
+  // For each sample what its classes would have found one after the other: the first that came near enough, else the
+  // nearest.
+  [[nodiscard]] static detail::nearest_points best_of_classes(const detail::target_pairs& pairs,
+                                                              const detail::nearest_points& found) {
+    const at::Tensor first = pairs.first_fooled(found.sought().logical_not());
+    const at::Tensor least = found.distance.view({pairs.together, pairs.samples}).amin(0);
+    const at::Tensor nearest = pairs.first_fooled(found.distance.eq(least.repeat({pairs.together})));
+    const at::Tensor chosen = first.where(first.lt(pairs.together), nearest);
+    detail::nearest_points best = found.at(chosen.mul(pairs.samples).add_(row_numbers(pairs.samples, chosen)));
+    const at::Tensor tried = row_numbers(pairs.together, first).unsqueeze(1).le(first);
+    best.zero_gradient = found.zero_gradient.view_as(tried).logical_and(tried).any(0);
+    return best;
   }
 
   void approach(const classifier_view& model, seekers now, turn run, detail::nearest_points& found) const {
     now.point = start(now, run);
     for (int step = 0; step < options.steps; ++step) {
-      boundary edge = linearised(model, now, run.target);
+      boundary edge = linearised(model, now);
       keep(now, edge.fooled);
       now.nearest.zero_gradient.logical_or_(
           edge.normal.flatten(1).abs().amax(1).eq(0).logical_and_(now.nearest.sought()));
@@ -235,7 +272,7 @@ struct fab {
   }
 
   // The boundary seen from the point: to the target class, or to the class whose boundary is nearest.
-  [[nodiscard]] boundary linearised(const classifier_view& model, const seekers& now, int target) const {
+  [[nodiscard]] boundary linearised(const classifier_view& model, const seekers& now) const {
     const at::AutoGradMode graphs{true};
     const at::Tensor leaf = now.point.detach().requires_grad_();
     const at::Tensor logits = logits_of(model, leaf);
@@ -246,8 +283,8 @@ struct fab {
       const at::Tensor gradient = detail::input_gradient(name, gap, logits, leaf, /*keep_graph=*/!last);
       return boundary{gap.detach().to(at::kDouble), gradient.nan_to_num(0, 0, 0), fooled};
     };
-    if (now.classes.size(1) > 0) {
-      return towards(now.classes.select(1, target), true);
+    if (now.target.defined()) {
+      return towards(now.target, true);
     }
     const std::int64_t classes = logits.size(1);
     boundary nearest = towards(now.input.y.add(1).remainder(classes), classes == 2);
