@@ -62,8 +62,8 @@ TEST_CASE("apgd_targeted: over a linear model it fools exactly those whose neare
       CHECK(count(nearest.lt(radius)) > 10);
       CHECK(count(nearest.lt(radius)) < 75);
     };
-    check(linf{0.2}, 0.2, false);
-    check(l2{0.5}, 0.5, true);
+    check(linf{0.04}, 0.04, false);
+    check(l2{0.12}, 0.12, true);
   }
 }
 
@@ -87,10 +87,8 @@ TEST_CASE("apgd_targeted: drives a sample to the classes that are likeliest for 
       CAPTURE(turn);
       CAPTURE(k);
       const bool driven = point.select(1, k).sub(0.6).abs().lt(1e-6).all().item<bool>();
-      // The loss also climbs where the third and fourth logit rise: class 1's target moves those as well.
-      CHECK((k != turn + 1 || driven));
+      CHECK(driven == (k == turn + 1));
     }
-    CHECK(point.select(1, 0).sub(0.4).abs().lt(1e-6).all().item<bool>());
   }
 }
 
