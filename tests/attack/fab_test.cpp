@@ -119,8 +119,9 @@ TEST_CASE("fab: a linear classifier's nearest point, inside the box, is found in
   with_each_ball([&](const auto& ball) {
     const at::Tensor exact = least_lengths(ball, x, w, b);
     for (const int targets : {0, 1}) {
-      // Each step crosses the boundary by a twentieth of its length: then back by a tenth, and again.
-      for (const auto& [steps, within] : {std::pair{1, 0.0501}, std::pair{4, 0.01}, std::pair{30, 0.009}}) {
+      // Each step crosses the boundary by a twentieth of its length, or less where the box is in the way. The search at
+      // the end takes most of that back, all but what lies along elements that the box holds.
+      for (const auto& [steps, within] : {std::pair{1, 0.008}, std::pair{4, 0.0055}, std::pair{30, 0.0055}}) {
         const minimal_result found = fab{ball, {.steps = steps, .target_classes = targets}}.minimal(model, x, y);
         const at::Tensor excess = found.distance.to(at::kDouble).div(exact).sub(1);
         CAPTURE(ball.name);
@@ -143,12 +144,12 @@ TEST_CASE("fab: within the radius a linear classifier is fooled wherever it can 
   with_each_ball([&](auto ball) {
     const at::Tensor exact = least_lengths(ball, x, w, b);
     CAPTURE(ball.name);
-    ball.radius = exact.mul(1.01);
+    ball.radius = exact.mul(1.006);
     const attack_result reached = fab{ball, {.steps = 20, .target_classes = 9}}.run(model, x, y);
     CHECK(reached.fooled.all().item<bool>());
     CHECK(predictions(model, reached.adversarial).ne(y).all().item<bool>());
-    CHECK(ball.length(reached.adversarial.sub(x)).to(at::kDouble).div(exact).max().template item<double>() < 1.0101);
-    ball.radius = exact.mul(0.99);
+    CHECK(ball.length(reached.adversarial.sub(x)).to(at::kDouble).div(exact).max().template item<double>() < 1.00601);
+    ball.radius = exact.mul(0.999);
     const attack_result missed = fab{ball, {.steps = 20, .target_classes = 9}}.run(model, x, y);
     CHECK_FALSE(missed.fooled.any().item<bool>());
     CHECK(at::equal(missed.adversarial, x));
@@ -173,7 +174,7 @@ TEST_CASE("fab: of several linear boundaries the nearest is found, by target cla
           fab{ball, {.steps = 30, .target_classes = targets, .box = {-9, 9}}}.minimal(model, x, y);
       CAPTURE(ball.name);
       CAPTURE(targets);
-      CHECK(at::allclose(found.distance.to(at::kDouble), exact, 0.006));
+      CHECK(at::allclose(found.distance.to(at::kDouble), exact, 0.004));
     }
   });
 }
@@ -440,7 +441,7 @@ TEST_CASE("fab: a radius of zero and one larger than the box, one sample, none, 
     const auto pixel = two_class(at::ones({1}), -0.5);
     const at::Tensor dot = at::tensor({0.2F, 0.9F}).view({2, 1, 1, 1});
     const minimal_result near = fab{ball, options}.minimal(pixel, dot, predictions(pixel, dot));
-    CHECK(at::allclose(near.distance, at::tensor({0.3F, 0.4F}), 0.006));
+    CHECK(at::allclose(near.distance, at::tensor({0.3F, 0.4F}), 0.004));
   });
 }
 
