@@ -17,6 +17,7 @@
 #include <c10/core/InferenceMode.h>
 #include <doctest/doctest.h>
 
+#include <redoubt/norm/l0.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
@@ -33,6 +34,7 @@ using redoubt::carlini_wagner;
 using redoubt::fgsm;
 using redoubt::fmn;
 using redoubt::iterate;
+using redoubt::l0;
 using redoubt::l1;
 using redoubt::l2;
 using redoubt::linf;
@@ -58,6 +60,8 @@ void with_each_whole_batch_attack(const Check& check) {
   check(apgd{l2{0.5}, {.steps = 5, .drop_fooled = false}});
   check(fmn{linf{0.1}, {.steps = 3, .restarts = 2}});
   check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2}});
+  check(fmn{linf{0.1}, {.steps = 3}});
+  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .abort_early = false}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
@@ -71,6 +75,8 @@ void with_each_attack(const Check& check) {
   check(fab{linf{0.1}, {.steps = 3}});
   check(fab{l1{1}, {.steps = 3, .restarts = 2, .target_classes = 2}});
   check(fmn{l2{0.5}, {.steps = 3, .drop_fooled = true}});
+  check(fmn{l1{2}, {.steps = 3, .restarts = 2}});
+  check(fmn{l0{2}, {.steps = 3}});
   check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .drop_fooled = true}});
 }
 
