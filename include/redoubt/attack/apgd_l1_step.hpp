@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <redoubt/attack/detail/highest_point.hpp>
 #include <redoubt/attack/step_rule.hpp>
 #include <redoubt/core/concepts.hpp>
@@ -49,12 +48,7 @@ struct apgd_l1_step {
         gradient = kept.best.gradient.where(back, gradient);
       }
     }
-    if (std::getenv("EDGE")) {
-      const auto up = now.box.upper.number(), lo = now.box.lower.number();
-      gradient = gradient.masked_fill(
-          from.ge(up).logical_and_(gradient.gt(0)).logical_or_(from.le(lo).logical_and_(gradient.lt(0))), 0);
-    }
-    at::Tensor d = signs_of_largest(gradient);
+    at::Tensor d = signs_of_largest(free_part(gradient, from, now.box));
     return now.length.scale_(d).mul_(per_sample(kept.factor, d)).add_(from).sub_(now.x);
   }
 
@@ -95,6 +89,13 @@ struct apgd_l1_step {
   void move(const at::Tensor& count) {
     kept.moving = count.ceil().clamp_min(1).to(at::kLong);
     kept.most = kept.moving.numel() == 0 ? 1 : kept.moving.max().item<std::int64_t>();
+  }
+
+  // Elements that the box holds where they are would use up the step.
+  [[nodiscard]] static at::Tensor free_part(const at::Tensor& gradient, const at::Tensor& from, const box& bounds) {
+    const at::Tensor up = gradient.gt(0).logical_and_(from.ge(bounds.upper.broadcast_over(from)));
+    const at::Tensor down = gradient.lt(0).logical_and_(from.le(bounds.lower.broadcast_over(from)));
+    return gradient.masked_fill(up.logical_or_(down), 0);
   }
 
   // The signs of each sample's `moving` largest elements over their number; ties move along.

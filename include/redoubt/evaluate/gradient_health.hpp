@@ -105,7 +105,7 @@ struct gradient_health {
     const at::Tensor label = logits.to(at::kFloat).log_softmax(1).gather(1, all.input.y.unsqueeze(1));
     // The gradient of the cross entropy is the label's probability less 1: where that rounds to 0 nothing is left.
     found.saturated = share_of(label.exp().eq(1));
-    found.randomised = !logits.eq(logits_of(model, all.input.x)).all().item<bool>();
+    found.randomised = !logits.eq(logits_of(model, all.input.x)).all().template item<bool>();
   }
 
   // The share that the model still gets right.
@@ -184,7 +184,7 @@ struct gradient_health {
     const at::Tensor noise = all.ball.sample(x, all.input.rows, {.seed = options.seed}).to(x.scalar_type());
     const at::Tensor here = unit_gradient(model, all, x);
     const at::Tensor there = unit_gradient(model, all, options.box.clamp(x.add(noise)));
-    return here.mul(there).sum(1).mean().item<double>();
+    return here.mul(there).sum(1).mean().template item<double>();
   }
 
   // The gradient at the points, each of length 1 (or 0), in double precision: [N, D].

@@ -36,7 +36,7 @@ struct found_before {
 template <class Ball, class Rule>
 class shrinking_radius {
  public:
-  shrinking_radius(const pgd<Ball, Rule>& attack) : attack_{attack} {}
+  explicit shrinking_radius(const pgd<Ball, Rule>& attack) : attack_{attack} {}
 
   [[nodiscard]] attack_result run(const classifier_view& model, const attack_input& input) const {
     attack_result all{.adversarial = input.x.clone(),
@@ -58,7 +58,7 @@ class shrinking_radius {
   }
 
  private:
-  struct part {
+  struct stage {
     double radii;
     int steps;
   };
@@ -66,12 +66,12 @@ class shrinking_radius {
   [[nodiscard]] attack_result one_restart(const classifier_view& model, const attack_input& input,
                                           const at::Tensor& left, std::uint32_t restart) const {
     const int warm = attack_.options.steps * 3 / 10;
-    attack_result found{.zero_gradient = input.y.new_zeros(input.y.sizes(), at::kBool)};
+    attack_result found{.adversarial = input.x, .zero_gradient = input.y.new_zeros(input.y.sizes(), at::kBool)};
     start_function start = [](const at::Tensor& x, const at::Tensor& rows, const draw& where) {
       return normal_like(x, rows, where);
     };
     std::uint32_t turn = 3 * restart;
-    for (const part& now : {part{3, warm}, part{2, warm}, part{1, attack_.options.steps - 2 * warm}}) {
+    for (const stage& now : {stage{3, warm}, stage{2, warm}, stage{1, attack_.options.steps - 2 * warm}}) {
       if (now.steps > 0) {
         const bool last = now.radii == 1;
         pgd<Ball, Rule> each = attack_;
