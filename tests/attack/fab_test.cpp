@@ -144,11 +144,11 @@ TEST_CASE("fab: within the radius a linear classifier is fooled wherever it can 
   with_each_ball([&](auto ball) {
     const at::Tensor exact = least_lengths(ball, x, w, b);
     CAPTURE(ball.name);
-    ball.radius = exact.mul(1.006);
+    ball.radius = exact.mul(1.01);
     const attack_result reached = fab{ball, {.steps = 20, .target_classes = 9}}.run(model, x, y);
     CHECK(reached.fooled.all().item<bool>());
     CHECK(predictions(model, reached.adversarial).ne(y).all().item<bool>());
-    CHECK(ball.length(reached.adversarial.sub(x)).to(at::kDouble).div(exact).max().template item<double>() < 1.00601);
+    CHECK(ball.length(reached.adversarial.sub(x)).to(at::kDouble).div(exact).max().template item<double>() < 1.0101);
     ball.radius = exact.mul(0.999);
     const attack_result missed = fab{ball, {.steps = 20, .target_classes = 9}}.run(model, x, y);
     CHECK_FALSE(missed.fooled.any().item<bool>());
@@ -214,17 +214,17 @@ TEST_CASE("fab: a curved boundary's points are as near as those of strong PGD re
 
 TEST_CASE("fab: more restarts and more target classes never end farther away") {
   const task t = task::make(7);
+  std::int64_t nearer = 0;
   with_each_ball([&](const auto& ball) {
     const auto distance = [&](int targets, int restarts) {
-      return fab{ball, {.steps = 10, .restarts = restarts, .target_classes = targets}}
-          .minimal(t.net, t.x, t.y)
-          .distance;
+      return fab{ball, {.steps = 4, .restarts = restarts, .target_classes = targets}}.minimal(t.net, t.x, t.y).distance;
     };
     CHECK(distance(1, 1).ge(distance(3, 1)).all().template item<bool>());
     CHECK(distance(1, 1).ge(distance(1, 3)).all().template item<bool>());
-    CHECK(distance(1, 1).gt(distance(1, 3)).any().template item<bool>());
+    nearer += count(distance(1, 1).gt(distance(1, 3)));
     CHECK(distance(0, 1).ge(distance(0, 2)).all().template item<bool>());
   });
+  CHECK(nearer > 0);
 }
 
 TEST_CASE("fab: which classes are tried together changes no outcome, and fewer batches do") {

@@ -229,6 +229,8 @@ struct fab {
 
   void approach(const classifier_view& model, seekers now, turn run, detail::nearest_points& found) const {
     now.point = start(now, run);
+    // A run looks for itself, so that it finds the same after other classes' runs and beside them.
+    now.nearest = detail::nearest_points::none(now.input.x, now.nearest.enough);
     for (int step = 0; step < options.steps; ++step) {
       boundary edge = linearised(model, now);
       keep(now, edge.fooled);
@@ -237,7 +239,7 @@ struct fab {
       // Those that are done leave once they are a quarter of the batch.
       const at::Tensor left = now.nearest.sought().nonzero().squeeze(1);
       if (4 * left.size(0) <= 3 * now.taken.size(0)) {
-        found.put(now.taken, now.nearest);
+        add(found, now);
         if (left.size(0) == 0) {
           return;
         }
@@ -248,13 +250,20 @@ struct fab {
     }
     const at::NoGradGuard no_gradient;
     keep(now, is_across(logits_of(model, now.point), now.input.y));
-    found.put(now.taken, now.nearest);
-    close_in(model, now, found);
+    close_in(model, now);
+    add(found, now);
   }
 
-  // Steps cross the boundary by more than they must: bisects the last tenth of the way from x to each nearest point,
-  // where that may matter. What would be near enough is tried before what would be nearer than that.
-  void close_in(const classifier_view& model, const seekers& all, detail::nearest_points& found) const {
+  static void add(detail::nearest_points& found, const seekers& now) {
+    detail::nearest_points all = found.at(now.taken);
+    all.offer(now.nearest.points, now.nearest.distance, now.nearest.distance.isfinite());
+    all.zero_gradient.logical_or_(now.nearest.zero_gradient);
+    found.put(now.taken, all);
+  }
+
+  // Steps cross the boundary by more than they must: searches, by bisection, for the smallest ball whose point nearest
+  // to the one met is still misclassified, where that may matter. No ball is tried that is smaller than it need be.
+  void close_in(const classifier_view& model, seekers& all) const {
     constexpr double near = 0.9;
     constexpr int looks = 5;
     const detail::nearest_points& met = all.nearest;
@@ -264,19 +273,21 @@ struct fab {
       return;
     }
     seekers now = all.at(rows);
-    const at::Tensor d = now.nearest.points.sub(now.input.x);
-    const at::Tensor least = now.nearest.enough.div(now.nearest.distance).mul_(1 - 1e-6);
+    const at::Tensor met_at = now.nearest.points;
+    const at::Tensor far = now.nearest.distance;
+    const at::Tensor least = now.nearest.enough.div(far).mul_(1 - 1e-6);
     at::Tensor low = least.new_full(least.sizes(), near);
     at::Tensor high = least.new_ones(least.sizes());
     for (int look = 0; look < looks; ++look) {
       const at::Tensor share = low.add(high).div_(2).maximum(least);
-      now.point = options.box.clamp(d.mul(per_sample(share, d)).add_(now.input.x));
+      at::Tensor d = met_at.sub(now.input.x);
+      now.point = constrained_point(with_radius(now.ball, extent{share.mul(far)}), d, now.input.x, options.box);
       const at::Tensor fooled = is_across(logits_of(model, now.point), now.input.y);
       keep(now, fooled);
       high = share.where(fooled, high);
       low = low.where(fooled, share);
     }
-    found.put(now.taken, now.nearest);
+    all.nearest.put(rows, now.nearest);
   }
 
   void keep(seekers& now, const at::Tensor& fooled) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -205,7 +206,7 @@ void move_to_hyperplane(metric norm, const hyperplane_row<Real>& row, hyperplane
   }
   const double largest =
       std::max(std::max(largest_each[0], largest_each[1]), std::max(largest_each[2], largest_each[3]));
-  if (!(largest > 0) || row.rise != row.rise) {
+  if (!(largest > 0) || std::isnan(row.rise)) {
     std::fill(move, move + row.size, Real{0});
     return;
   }
