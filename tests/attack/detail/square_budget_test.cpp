@@ -47,11 +47,11 @@ TEST_CASE("square: a window's bumps are of length 1, opposite, and fall off from
       const at::Tensor bumps = window_bumps<sum_t>({height, width}, at::empty({1}, at::kDouble));
       CHECK(largest(length<sum_t>(bumps).sub(1)) < 1e-12);
       const std::int64_t middle = height / 2;
-      CHECK(bumps[0].narrow(0, 0, middle).gt(0).all().item<bool>());
-      CHECK(bumps[0].narrow(0, middle, height - middle).lt(0).all().item<bool>());
+      CHECK(bumps[0].narrow(0, 0, middle).gt(0).all().template item<bool>());
+      CHECK(bumps[0].narrow(0, middle, height - middle).lt(0).all().template item<bool>());
       const std::int64_t across = width / 2;
-      CHECK(bumps[1].narrow(1, 0, across).gt(0).all().item<bool>());
-      CHECK(bumps[1].narrow(1, across, width - across).lt(0).all().item<bool>());
+      CHECK(bumps[1].narrow(1, 0, across).gt(0).all().template item<bool>());
+      CHECK(bumps[1].narrow(1, across, width - across).lt(0).all().template item<bool>());
     }
   });
   // By hand: halves of 1 x 3 and 2 x 3, peaks 1 + 1/4 in their middles and 1/4 beside them.
