@@ -2,8 +2,8 @@
 
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_targeted.hpp>
-#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/carlini_wagner.hpp>
+#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>
@@ -29,8 +29,8 @@
 
 using redoubt::apgd;
 using redoubt::apgd_targeted;
-using redoubt::fab;
 using redoubt::carlini_wagner;
+using redoubt::fab;
 using redoubt::fgsm;
 using redoubt::fmn;
 using redoubt::iterate;
