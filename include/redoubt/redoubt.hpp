@@ -2,6 +2,7 @@
 
 // All of redoubt that a host compiler can read. Including one header of an area costs less: see each area's folder.
 
+#include <redoubt/attack/adam.hpp>
 #include <redoubt/attack/any_attack.hpp>
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_step.hpp>
@@ -19,6 +20,8 @@
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/scale_invariant.hpp>
+#include <redoubt/attack/spsa.hpp>
+#include <redoubt/attack/square.hpp>
 #include <redoubt/attack/translation_invariant.hpp>
 #include <redoubt/attack/worst_case.hpp>
 #include <redoubt/core/version.hpp>

@@ -10,6 +10,8 @@
 #include <redoubt/attack/ni_fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/scale_invariant.hpp>
+#include <redoubt/attack/spsa.hpp>
+#include <redoubt/attack/square.hpp>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -41,6 +43,8 @@ using redoubt::linf;
 using redoubt::mi_fgsm;
 using redoubt::ni_fgsm;
 using redoubt::pgd;
+using redoubt::spsa;
+using redoubt::square;
 using redoubt::testing::labels;
 using redoubt::testing::uniform;
 
@@ -78,6 +82,10 @@ void with_each_attack(const Check& check) {
   check(fmn{l1{2}, {.steps = 3, .restarts = 2}});
   check(fmn{l0{2}, {.steps = 3}});
   check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .drop_fooled = true}});
+  check(square{linf{0.1}, {.queries = 20}});
+  check(square{l2{0.5}, {.queries = 20, .restarts = 2}});
+  check(square{l1{1}, {.queries = 20}});
+  check(spsa{linf{0.1}, {.steps = 3, .samples = 4}});
 }
 
 /// Calls `check(model, x)` for a torch::nn net and a TorchScript net, with BatchNorm and dropout.

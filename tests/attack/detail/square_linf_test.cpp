@@ -35,7 +35,8 @@ TEST_CASE("square over linf: the start has columns at the ends of the ball") {
   CHECK(up.to(at::kFloat).mean().item<double>() == doctest::Approx(0.5).epsilon(0.2));
 }
 
-TEST_CASE("square over linf: a proposal sets one window of each image, each channel to one end, and changes something") {
+TEST_CASE(
+    "square over linf: a proposal sets one window of each image, each channel to one end, and changes something") {
   const std::uint64_t seed = redoubt::testing::random_seed();
   CAPTURE(seed);
   for (const std::int64_t channels : {1, 3}) {
