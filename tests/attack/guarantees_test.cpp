@@ -9,6 +9,8 @@
 #include <c10/core/InferenceMode.h>
 #include <doctest/doctest.h>
 
+#include <redoubt/norm/l0.hpp>
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <stdexcept>
@@ -19,6 +21,8 @@
 
 using redoubt::fgsm;
 using redoubt::iterate;
+using redoubt::l0;
+using redoubt::l1;
 using redoubt::l2;
 using redoubt::linf;
 using redoubt::pgd;
@@ -34,6 +38,8 @@ void with_each_whole_batch_attack(const Check& check) {
   check(fgsm{l2{0.5}, {.random_start = true}});
   check(pgd{linf{0.1}, {.steps = 3}});
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .keep = iterate::last}});
+  check(pgd{l1{1}, {.step = 1, .steps = 3}});
+  check(pgd{l0{2}, {.step = 1, .steps = 3}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
