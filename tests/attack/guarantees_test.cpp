@@ -64,6 +64,8 @@ void with_each_whole_batch_attack(const Check& check) {
   check(apgd{l2{0.5}, {.steps = 5, .drop_fooled = false}});
   check(fmn{linf{0.1}, {.steps = 3}});
   check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .abort_early = false}});
+  check(pgd{l1{1}, {.step = 1, .steps = 3}});
+  check(pgd{l0{2}, {.step = 1, .steps = 3}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
