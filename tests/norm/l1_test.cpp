@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <redoubt/core/concepts.hpp>
+#include <stdexcept>
 
 #include "../models.hpp"
 #include "projections.hpp"
@@ -167,6 +168,13 @@ TEST_CASE("l1: a step has length 1 along the signs of the largest elements, of e
   CHECK(at::allclose(gain, std::get<0>(many.abs().flatten(1).topk(54, 1)).sum(1)));
   at::Tensor batch = many.clone();
   CHECK(at::equal(redoubt::detail::signs_of_largest_on_tensors(batch, std::ceil(1200 * l1{1}.share)), step));
+}
+
+TEST_CASE("l1: a share out of range is named") {
+  for (const double share : {0.0, -0.1, 1.5, std::nan("")}) {
+    CHECK_THROWS_WITH_AS((void)(l1{.radius = 1, .share = share}.steepest(at::ones({1, 4}))),
+                         doctest::Contains("l1: share must lie in (0, 1]"), std::invalid_argument);
+  }
 }
 
 TEST_CASE("l1: a step is zero for a gradient of zero, ignores NaN elements, and leaves the gradient as it was") {

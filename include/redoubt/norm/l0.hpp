@@ -41,7 +41,8 @@ struct l0 {
   /// g over its largest element; zero where g is zero or NaN.
   ///
   /// No step is the steepest: the ball says how many elements change and not how far. A step of s moves the element of
-  /// the largest gradient by s, in units of the input, and the projection chooses who stays moved.
+  /// the largest gradient by s, in units of the input, and the projection chooses who stays moved: with a step of many
+  /// widths of the box those whose gradient times their room is largest.
   [[nodiscard]] static at::Tensor steepest(const at::Tensor& g) {
     at::Tensor direction = g.nan_to_num(0);
     const at::Tensor largest = direction.flatten(1).abs().amax(1);

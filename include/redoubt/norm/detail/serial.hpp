@@ -118,7 +118,8 @@ class serial {
   }
 
  private:
-  // The pairs of the elements [begin, end).
+  // The pairs of the elements [begin, end). g++ takes it out of its caller, and so out of what is compiled for the
+  // machine's registers (on_host.hpp), if it is let.
   template <class Room>
   [[gnu::always_inline]] void read(std::int64_t begin, std::int64_t end, const Room& room) {
     for (std::int64_t i = begin; i < end; i += element::count) {
