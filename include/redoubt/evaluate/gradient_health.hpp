@@ -38,9 +38,11 @@ struct health_options {
 /// and what is left untouched are as for `pgd`; the model is asked in the mode that it is in. The signs, after Athalye,
 /// Carlini & Wagner 2018 (arXiv:1802.00420) and Carlini et al. 2019 (arXiv:1902.06705, section 5):
 /// gradients of exactly zero, saturated logits, random restarts that help, queries that fool what gradients cannot, one
-/// step stronger than ten or far weaker (catastrophic overfitting: Wong et al. 2020, arXiv:2001.03994), and a smaller
-/// radius that fools more than a larger one. Over balls whose one step is no strong attack (l1, l0) the last three are
-/// not looked for. Cost: at most 33 gradients and 110 forwards a sample that is probed, fewer where it is fooled.
+/// step stronger than ten or far weaker (catastrophic overfitting: Wong et al. 2020, arXiv:2001.03994), a smaller
+/// radius that fools more than a larger one, for all samples together or for one at a time (the boundary is crossed and
+/// crossed back: Kim, Lee & Lee 2021, arXiv:2010.01799), and gradients that have little in common with those next to
+/// them. Over balls whose one step is no strong attack (l1, l0) the signs of one step are not looked for. Cost: at most
+/// 36 gradients and 125 forwards a sample that is probed, fewer where it is fooled.
 template <class Ball>
 struct gradient_health {
   static_assert(a_ball<Ball>,
@@ -92,6 +94,9 @@ struct gradient_health {
     const probed all = probed{ball, input}.at(right.narrow(0, 0, count));
     look_at_logits(model, all, found);
     step_once(model, all, found);
+    if constexpr (one_step_is_strong) {
+      walk(model, all, found);
+    }
     const at::Tensor standing = climb(model, all, found);
     query(model, all.at(standing), found);
     found.cosine = cosine_with_noise(model, all);
@@ -124,6 +129,22 @@ struct gradient_health {
     found.fgsm = under(1);
     found.fgsm_half = under(0.5);
     found.fgsm_quarter = under(0.25);
+  }
+
+  // Along FGSM's direction, a quarter of the radius at a time: who is fooled, and who is right again further on?
+  void walk(const classifier_view& model, const probed& all, health_report& found) const {
+    const at::Tensor direction = all.ball.steepest(gradient_at(model, all, all.input.x));
+    at::Tensor fooled = all.input.y.new_zeros(all.input.y.sizes(), at::kBool);
+    at::Tensor returned = fooled;
+    for (int quarters = 1; quarters <= 8; ++quarters) {
+      at::Tensor d = direction.clone();
+      radius_of(all.ball).times(quarters / 4.0).scale_(d);
+      const verdict seen = judge(model, options.box.clamp(all.input.x.add(d)), all.input.y);
+      returned = returned.logical_or(fooled.logical_and(seen.correct));
+      fooled = fooled.logical_or(seen.correct.logical_not());
+    }
+    found.crossed = share_of(fooled);
+    found.returned = share_of(returned);
   }
 
   // PGD-10 from one start, then from two more: which samples stand it.
@@ -190,14 +211,17 @@ struct gradient_health {
   // The gradient at the points, each of length 1 (or 0), in double precision: [N, D].
   [[nodiscard]] static at::Tensor unit_gradient(const classifier_view& model, const probed& all,
                                                 const at::Tensor& points) {
+    const at::Tensor g = gradient_at(model, all, points).to(at::kDouble).flatten(1).nan_to_num(0, 0, 0);
+    const at::Tensor size = g.norm(2, 1, /*keepdim=*/true);
+    return g.div(size.masked_fill(size.eq(0), 1));
+  }
+
+  [[nodiscard]] static at::Tensor gradient_at(const classifier_view& model, const probed& all,
+                                              const at::Tensor& points) {
     const at::AutoGradMode graphs{true};
     const at::Tensor leaf = points.detach().requires_grad_();
     const at::Tensor logits = logits_of(model, leaf);
-    const at::Tensor loss = cross_entropy{}(logits, all.input.y);
-    const at::Tensor g =
-        detail::input_gradient("gradient_health", loss, logits, leaf).to(at::kDouble).flatten(1).nan_to_num(0, 0, 0);
-    const at::Tensor size = g.norm(2, 1, /*keepdim=*/true);
-    return g.div(size.masked_fill(size.eq(0), 1));
+    return detail::input_gradient("gradient_health", cross_entropy{}(logits, all.input.y), logits, leaf);
   }
 };
 
