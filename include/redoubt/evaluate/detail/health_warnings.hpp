@@ -19,7 +19,7 @@ namespace redoubt::detail {
 struct health_limits {
   static constexpr double zero_gradients = 0.01;
   static constexpr double saturated = 0.1;
-  static constexpr double restarts = 0.15;
+  static constexpr double restarts = 0.17;
   static constexpr double queries = 0.05;
   static constexpr double one_step_stronger = 0.05;
   static constexpr double one_step_weaker = 0.35;
@@ -58,7 +58,7 @@ inline void add_health_warnings(health_report& found, bool one_step_is_strong) {
          ": the loss is rugged, and one start flatters the model; use more restarts, or auto");
   }
   if (found.restarted - found.queried > health_limits::queries) {
-    warn("a hundred queries without gradients fool ", percent(found.restarted - found.queried),
+    warn("fifty queries without gradients fool ", percent(found.restarted - found.queried),
          " of the samples probed that PGD-10 could not: the gradients are masked, and attacks by gradients flatter the "
          "model; use square, or auto");
   }
