@@ -91,7 +91,7 @@ TEST_CASE("gradient_health: a model with the gradient of another is found out by
   };
   const health_report found = gradient_health{linf{0.1}}(model, x, y);
   CHECK(found.queried < found.restarted - 0.1);
-  CHECK(warns_of(found, "a hundred queries without gradients"));
+  CHECK(warns_of(found, "fifty queries without gradients"));
 }
 
 TEST_CASE("gradient_health: what queries is the caller's to choose") {
@@ -126,6 +126,68 @@ TEST_CASE("gradient_health: gradients that point the wrong way make one step str
     return at::cat({mean.sub(0.47).mul(beyond.mul(-2).add(1)), points.new_zeros({points.size(0), 1})}, 1);
   };
   CHECK(warns_of(gradient_health{linf{0.1}}(island, at::full({20, 16}, 0.5), label), "a smaller radius fools more"));
+}
+
+TEST_CASE("gradient_health: samples that a longer step puts right again are noticed where no accuracy rises") {
+  // The first element, which has no gradient, says how far below the sample its strip of the other class lies: at each
+  // radius some samples are in theirs, and each is out of it again further on.
+  const auto strips = [](const at::Tensor& points) {
+    const at::Tensor below = points.narrow(1, 1, 15).mean(1, true).neg().add(0.5);
+    const at::Tensor inside = below.detach().sub(points.narrow(1, 0, 1).detach()).abs().lt(0.016).to(at::kFloat);
+    return at::cat({below.neg().add(1).mul(inside.mul(-2).add(1)), points.new_zeros({points.size(0), 1})}, 1);
+  };
+  at::Tensor centre = at::full({120, 16}, 0.5);
+  centre.select(1, 0).copy_(at::linspace(0.03, 0.15, 120));
+  const health_report found = gradient_health{linf{0.1}}(strips, centre, at::zeros({120}, at::kLong));
+  CHECK(found.crossed == 1);
+  CHECK(found.returned == 1);
+  CHECK(found.fgsm == doctest::Approx(88.0 / 120).epsilon(0.02));
+  CHECK(warns_of(found, "right again after a longer one"));
+  CHECK_FALSE(warns_of(found, "a smaller radius fools more"));
+}
+
+TEST_CASE("gradient_health: gradients that have nothing in common with those next to them are noticed") {
+  const at::Tensor weight = normal({4, 16}, 77);
+  const auto model = [&](const at::Tensor& points) {
+    return with_gradient_of(net(points), at::matmul(points.mul(1e5).cos().div(1e5), weight.t()));
+  };
+  const health_report found = gradient_health{linf{0.02}}(model, x, y);
+  CHECK(found.cosine < 0.2);
+  CHECK(warns_of(found, "says little of the gradient next to it"));
+}
+
+TEST_CASE("gradient_health: each limit is one that the figures go over, not one that they reach") {
+  const auto warnings_for = [](health_report found) {
+    found.samples = 256;
+    redoubt::detail::add_health_warnings(found, /*one_step_is_strong=*/true);
+    return found.warnings.size();
+  };
+  using limits = redoubt::detail::health_limits;
+  CHECK(warnings_for({}) == 0);
+  CHECK(warnings_for({.zero_gradients = limits::zero_gradients}) == 0);
+  CHECK(warnings_for({.zero_gradients = limits::zero_gradients + 0.01}) == 1);
+  CHECK(warnings_for({.saturated = limits::saturated}) == 0);
+  CHECK(warnings_for({.saturated = limits::saturated + 0.01}) == 1);
+  CHECK(warnings_for({.restarted = 0.82, .queried = 0.82}) == 1);
+  CHECK(warnings_for({.restarted = 0.84, .queried = 0.84}) == 0);
+  CHECK(warnings_for({.queried = 0.96}) == 0);
+  CHECK(warnings_for({.queried = 0.94}) == 1);
+  CHECK(warnings_for({.fgsm = 0.94, .fgsm_half = 0.94, .fgsm_quarter = 0.94}) == 1);
+  CHECK(warnings_for({.fgsm_half = 0.96}) == 1);
+  CHECK(warnings_for({.fgsm_half = 0.98}) == 0);
+  CHECK(warnings_for({.pgd = 0.66, .restarted = 0.66, .queried = 0.66}) == 0);
+  CHECK(warnings_for({.pgd = 0.64, .restarted = 0.64, .queried = 0.64}) == 1);
+  // Some return on every model that is far beyond the radius it withstands: few of those that are fooled.
+  CHECK(warnings_for({.crossed = 0.2, .returned = 0.02}) == 0);
+  CHECK(warnings_for({.crossed = 0.2, .returned = 0.04}) == 1);
+  CHECK(warnings_for({.crossed = 0.8, .returned = 0.04}) == 0);
+  // A low cosine is a sign where one step and ten differ, or where it is next to nothing and accuracy is left to doubt.
+  CHECK(warnings_for({.cosine = 0.5}) == 0);
+  CHECK(warnings_for({.pgd = 0.92, .restarted = 0.92, .queried = 0.92, .cosine = 0.5}) == 1);
+  CHECK(warnings_for({.pgd = 0.92, .restarted = 0.92, .queried = 0.92, .cosine = 0.65}) == 0);
+  CHECK(warnings_for({.cosine = 0.2}) == 1);
+  CHECK(warnings_for({.fgsm = 0.1, .fgsm_half = 0.5, .pgd = 0.05, .restarted = 0.05, .queried = 0.05, .cosine = 0.2}) ==
+        0);
 }
 
 TEST_CASE("gradient_health: a model that answers otherwise each time is noticed") {

@@ -22,6 +22,8 @@ struct health_report {
   double cosine = 1;                       ///< mean cosine of the gradients at x and at x + uniform noise of the ball
   bool randomised = false;                 ///< the same point got other logits when asked again
   std::vector<std::string> warnings = {};  ///< one sentence a sign; empty where there is none
+  double crossed = 0;   ///< share fooled somewhere on the way along FGSM's direction, up to two radii
+  double returned = 0;  ///< ... and right again further on; both 0 over balls whose one step is no strong attack
 };
 
 }  // namespace redoubt
