@@ -71,8 +71,8 @@ double attack_settings::resolved_step(int usual_steps) const {
   if (step > 0) {
     return step;
   }
-  if (norm == "l0") {  // where eps is no length
-    return (box.at(1) - box.at(0)) / 4;
+  if (norm == "l0") {  // where eps is no length; shorter steps lose to what the random start moved
+    return 2 * (box.at(1) - box.at(0));
   }
   return std::max(eps / 10, 2.5 * eps / resolved_steps(usual_steps));
 }

@@ -188,7 +188,7 @@ TEST_CASE("labels that are targets are reached, and the report says how many") {
   CHECK(report["reached"] == 16.0 / 256);
   const run_result prose = run_program(folder.line("attack", how, "pixel0.pt", "images", "targets"));
   CHECK(contains(prose.out, "; taken for their targets: 0 % -> 6.25 %\n"));
-  CHECK(contains(error_of(folder.line("attack", how + command_line{"--attack=apgd-t"}), 2),
+  CHECK(contains(error_of(folder.line("attack", {"--targeted", "--attack=apgd-t", "--out", folder.at("x.pt")}), 2),
                  "--targeted does not go with --attack apgd-t"));
 }
 
