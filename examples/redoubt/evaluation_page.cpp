@@ -20,8 +20,9 @@ bool attacked(const evaluation_report& report) {
 
 std::string told_attack(const evaluation_report& report) {
   std::string names;
-  for (const char c : report.attack) {
-    names += c == ',' ? std::string{", "} : std::string{c};
+  for (const char letter : report.attack) {
+    names += letter;
+    names += letter == ',' ? " " : "";
   }
   return text(escaped(names), ", ", escaped(report.norm), " ≤ ", told_size(report.eps));
 }

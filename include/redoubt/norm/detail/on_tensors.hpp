@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <redoubt/core/box.hpp>
+#include <redoubt/core/error.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/rows.hpp>
 #include <redoubt/norm/detail/tolerance.hpp>
@@ -26,6 +27,7 @@ struct batch_elements {
     if (!x.defined()) {
       return {magnitude, magnitude.new_full({}, std::numeric_limits<double>::infinity())};
     }
+    require(x.sizes() == d.sizes(), "project_into_: the perturbation is ", d.sizes(), ", the sample ", x.sizes());
     const at::Tensor clean = x.to(d.scalar_type());
     const at::Tensor down = clean.sub(bounds.lower.broadcast_over(clean));
     const at::Tensor up = bounds.upper.broadcast_over(clean).sub(clean);
@@ -94,7 +96,7 @@ inline at::Tensor& project_l2_on_tensors(at::Tensor& d, const at::Tensor& x, con
   }
   const auto elements = batch_elements::of(d, x, bounds);
   const double slack = length_tolerance_of(d);
-  const at::Tensor target = radii_of(radius, d).square_();
+  const at::Tensor target = radii_of(radius, d).square();
   const at::Tensor magnitude = elements.magnitude.to(at::kDouble);
   const at::Tensor room = elements.room.to(at::kDouble);
   const at::Tensor inside = elements.clipped().to(at::kDouble).square_().sum(1, true).le(target.mul(1 + 2 * slack));
@@ -125,7 +127,7 @@ inline at::Tensor& project_l0_on_tensors(at::Tensor& d, const at::Tensor& x, con
     return d;
   }
   const auto elements = batch_elements::of(d, x, bounds);
-  const at::Tensor keep = radii_of(count, d).floor_();
+  const at::Tensor keep = radii_of(count, d).floor();
   const at::Tensor kept = elements.clipped();
   const at::Tensor largest = elements.magnitude.amax(1, true);
   const at::Tensor share = kept.div(largest);
