@@ -261,12 +261,12 @@ std::string told_size(double eps) {
 }
 
 std::string evaluation_page(const evaluation_report& report) {
-  const std::string title = headline(report);
-  return page(title, text("<header><p class=\"eyebrow\">redoubt evaluate · ", file_name(report.model), " · ",
-                          file_name(report.images), "</p><h1>", headline(report, true), "</h1>", summary(report),
-                          tiles(report), "</header>\n") +
-                         warnings_section(report) + attacks_section(report) + curve_section(report) +
-                         classes_section(report) + images_section(report) + making_section(report));
+  const std::string header =
+      text("<header><p class=\"eyebrow\">redoubt evaluate · ", file_name(report.model), " · ", file_name(report.images),
+           "</p><h1>", headline(report, true), "</h1>", summary(report), tiles(report), "</header>\n");
+  return page(headline(report, false), header + warnings_section(report) + attacks_section(report) +
+                                           curve_section(report) + classes_section(report) + images_section(report) +
+                                           making_section(report));
 }
 
 }  // namespace redoubt::program
