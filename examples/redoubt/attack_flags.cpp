@@ -42,8 +42,7 @@ void add_pgd_flags(CLI::App& flags, attack_settings& settings, const std::string
   flags.add_option("--restarts", settings.restarts, "independent runs, the later ones on what is not fooled yet")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
-  flags.add_flag("--no-random-start", settings.no_random_start,
-                 who + ": begin at the clean input: no randomness at all");
+  flags.add_flag("--no-random-start", settings.no_random_start, "pgd: begin at the clean input: no randomness at all");
 }
 
 std::string padded(std::string words, std::size_t columns) {
@@ -158,7 +157,7 @@ void add_attack_flags(CLI::App& flags, attack_settings& settings) {
       ->check(known)
       ->capture_default_str();
   add_ball_flags(flags, settings, norms);
-  add_pgd_flags(flags, settings, "pgd, mi-fgsm", "gradient steps a restart [the attack's own]");
+  add_pgd_flags(flags, settings, "pgd, spsa", "gradient steps a restart [the attack's own]");
   flags
       .add_option("--queries", settings.queries,
                   "square, auto: how often the model may be asked of a sample [the attack's own]")

@@ -15,6 +15,7 @@
 #include <redoubt/attack/mi_fgsm.hpp>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/attack/spsa.hpp>
 #include <redoubt/attack/square.hpp>
 #include <redoubt/attack/worst_case.hpp>
 #include <redoubt/evaluate/gradient_health.hpp>
@@ -210,6 +211,27 @@ attack_kind square_search() {
       });
 }
 
+attack_kind estimated_gradient() {
+  return kind<linf, l2, l1>({.name = "spsa",
+                             .words = "gradients estimated from 256 queries each, 100 steps: needs none of the model's",
+                             .takes_targets = true,
+                             .needs_gradient = false,
+                             .options =
+                                 [](const attack_settings& settings) {
+                                   return json{{"step", settings.resolved_step(100)},
+                                               {"steps", settings.resolved_steps(100)},
+                                               {"samples", 128}};
+                                 }},
+                            [](const auto& ball, const attack_settings& settings) {
+                              return spsa{ball,
+                                          {.step = settings.resolved_step(100),
+                                           .steps = settings.resolved_steps(100),
+                                           .box = settings.resolved_box(),
+                                           .targeted = settings.targeted,
+                                           .seed = settings.seed}};
+                            });
+}
+
 attack_kind nearest_in_l2() {
   return kind<l2>({.name = "cw",
                    .words = "Carlini and Wagner: the nearest point, 300 steps for each of 9 constants",
@@ -304,9 +326,9 @@ void require_fits(const attack_kind& one, const attack_settings& settings) {
 
 const std::vector<attack_kind>& attack_kinds() {
   static const std::vector<attack_kind> kinds{
-      none(),          one_step(),     projected_gradient(), momentum_steps(),
-      auto_pgd_ce(),   auto_pgd_dlr(), auto_pgd_targeted(),  fast_adaptive_boundary(),
-      square_search(), automatic(),    nearest_in_l2(),      nearest_point()};
+      none(),         one_step(),          projected_gradient(),     momentum_steps(), auto_pgd_ce(),
+      auto_pgd_dlr(), auto_pgd_targeted(), fast_adaptive_boundary(), square_search(),  estimated_gradient(),
+      automatic(),    nearest_in_l2(),     nearest_point()};
   return kinds;
 }
 

@@ -46,23 +46,21 @@ std::vector<double> curve_sizes(const std::string& words, const attack_settings&
 }
 
 attack_settings curve_attack(const attack_settings& asked) {
-  attack_settings cheaper{.attack = "pgd", .norm = asked.norm, .eps = asked.eps, .steps = 20};
+  attack_settings cheaper{.attack = "apgd-ce,apgd-dlr", .norm = asked.norm, .eps = asked.eps, .steps = 20};
   cheaper.seed = asked.seed;
   cheaper.box = asked.box;
+  cheaper.queries = 300;
   const std::vector<std::string> names = asked.names();
-  const auto works = [&](const char* name) {
-    const auto& kinds = attack_kinds();
-    return std::any_of(kinds.begin(), kinds.end(), [&](const attack_kind& one) {
-      return one.name == name && std::find(one.norms.begin(), one.norms.end(), asked.norm) != one.norms.end();
-    });
-  };
   const bool by_gradients = std::any_of(names.begin(), names.end(),
                                         [](const std::string& name) { return attack_kind_of(name).needs_gradient; });
-  if (!by_gradients && works("square")) {  // the model may have no gradient
+  const auto goes = [&](const char* name) {
+    const std::vector<std::string>& norms = attack_kind_of(name).norms;
+    return std::find(norms.begin(), norms.end(), asked.norm) != norms.end();
+  };
+  if (!by_gradients && goes("square")) {  // the model may have no gradient
     cheaper.attack = "square";
-    cheaper.queries = 300;
-  } else if (asked.norm == "l1" && works("apgd-ce")) {  // its steps suit the l1 ball better
-    cheaper.attack = "apgd-ce";
+  } else if (!goes("apgd-ce")) {
+    cheaper.attack = "pgd";
   }
   return cheaper;
 }
@@ -86,9 +84,9 @@ security_curve measure_curve(const attack_settings& asked, const std::vector<dou
   const auto began = std::chrono::steady_clock::now();
   attack_settings cheaper = curve_attack(asked);
   security_curve curve;
-  curve.attack = cheaper.attack == "square"    ? "Square with 300 queries"
-                 : cheaper.attack == "apgd-ce" ? "APGD-CE of 20 steps"
-                                               : "PGD-20";
+  curve.attack = cheaper.attack == "square" ? "Square of 300 queries"
+                 : cheaper.attack == "pgd"  ? "PGD-20"
+                                            : "APGD-CE and APGD-DLR of 20 steps";
   curve.samples = some.count();
   at::Tensor left = row_numbers(some.count(), some.labels);
   for (std::size_t i = 0; i < sizes.size(); ++i) {

@@ -15,8 +15,8 @@ namespace redoubt::program {
 /// Throws std::invalid_argument, naming the flag, for what is neither.
 [[nodiscard]] std::vector<double> curve_sizes(const std::string& words, const attack_settings& asked);
 
-/// The attack that a security curve is made with, in words: "PGD-20", or where the norm or the attack that is asked for
-/// speaks against it another one of as few steps.
+/// The attack that a security curve is made with: few steps on two losses, one of which does not mind logits that
+/// saturate the other; PGD over a norm that those do not know, Square where what is asked for needs no gradient either.
 [[nodiscard]] attack_settings curve_attack(const attack_settings& asked);
 
 /// Which of `count` samples stand for all: at most `most`, evenly spaced. Samples from..from+length-1 alone.

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,13 +19,16 @@ bool attacked(const evaluation_report& report) {
   return report.attack != "none";
 }
 
-std::string told_attack(const evaluation_report& report) {
+/// The attack's names, with a space after each comma; `marked` keeps a name on one line, hyphen and all.
+std::string told_attack(const evaluation_report& report, bool marked) {
   std::string names;
-  for (const char letter : report.attack) {
-    names += letter;
-    names += letter == ',' ? " " : "";
+  std::istringstream list{report.attack};
+  for (std::string name; std::getline(list, name, ',');) {
+    const bool keep = marked && name.find('-') != std::string::npos;
+    names +=
+        (names.empty() ? "" : ", ") + (keep ? "<span class=\"whole\">" + escaped(name) + "</span>" : escaped(name));
   }
-  return text(escaped(names), ", ", escaped(report.norm), " ≤ ", told_size(report.eps));
+  return text(names, ", ", escaped(report.norm), " ≤ ", told_size(report.eps));
 }
 
 std::string told_interval(const measured& value) {
@@ -42,11 +46,11 @@ std::string file_name(const std::string& path) {
 
 // ---- what came out
 
-std::string headline(const evaluation_report& report) {
+std::string headline(const evaluation_report& report, bool marked) {
   if (!attacked(report)) {
     return "Accuracy " + percent(report.clean.value) + ", not attacked";
   }
-  return text("Robust accuracy ", percent(report.robust.value), " under ", told_attack(report));
+  return text("Robust accuracy ", percent(report.robust.value), " under ", told_attack(report, marked));
 }
 
 std::string summary(const evaluation_report& report) {
@@ -104,9 +108,9 @@ std::string attacks_section(const evaluation_report& report) {
   const std::string finding =
       report.attacks.size() > 1 ? "Each attack is given the images that none before it has fooled." : "";
   return section("Attack by attack", finding,
-                 "<div class=\"scroll\"><table class=\"figures\"><thead><tr><th scope=\"col\">attack</th><th "
-                 "scope=\"col\">images</th><th scope=\"col\">newly fooled</th><th scope=\"col\">robust accuracy after "
-                 "it</th><th scope=\"col\">time</th></tr></thead><tbody>" +
+                 "<div class=\"scroll\"><table class=\"figures stages\"><thead><tr><th scope=\"col\">attack</th><th "
+                 "scope=\"col\">images</th><th scope=\"col\">newly fooled</th><th scope=\"col\">robust "
+                 "after</th><th scope=\"col\">time</th></tr></thead><tbody>" +
                      rows + "</tbody></table></div>");
 }
 
@@ -257,12 +261,12 @@ std::string told_size(double eps) {
 }
 
 std::string evaluation_page(const evaluation_report& report) {
-  const std::string title = headline(report);
-  return page(
-      title, text("<header><p class=\"eyebrow\">redoubt evaluate · ", file_name(report.model), " · ",
-                  file_name(report.images), "</p><h1>", title, "</h1>", summary(report), tiles(report), "</header>\n") +
-                 warnings_section(report) + attacks_section(report) + curve_section(report) + classes_section(report) +
-                 images_section(report) + making_section(report));
+  const std::string header =
+      text("<header><p class=\"eyebrow\">redoubt evaluate · ", file_name(report.model), " · ", file_name(report.images),
+           "</p><h1>", headline(report, true), "</h1>", summary(report), tiles(report), "</header>\n");
+  return page(headline(report, false), header + warnings_section(report) + attacks_section(report) +
+                                           curve_section(report) + classes_section(report) + images_section(report) +
+                                           making_section(report));
 }
 
 }  // namespace redoubt::program

@@ -104,8 +104,15 @@ th:last-child, td:last-child { padding-right: 0; }
 .pair { position: relative; width: 100%; min-width: 90px; margin-left: auto; }
 .pair span { position: absolute; left: 0; top: 0; }
 .pair .clean { background: var(--quiet); opacity: .4; }
+.whole, .stages th[scope="row"] { white-space: nowrap; }
 .figures .lane { width: 40%; vertical-align: middle; }
 .lane .pair { margin-top: 0; }
+@media (max-width: 620px) {
+  .stages { font-size: .9rem; }
+  .stages th, .stages td { padding-right: 10px; }
+  .figures.stages thead th:not(:first-child) { white-space: normal; }
+  .stages .pair { min-width: 0; }
+}
 @media (max-width: 760px) {
   .detectors thead { display: none; }
   .detectors tr { display: block; padding: 12px 0; border-bottom: 1px solid var(--rule); }

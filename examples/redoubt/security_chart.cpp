@@ -10,19 +10,19 @@ namespace {
 
 using namespace plot;
 
-/// A line at the asked size, with what the full attack reached there.
-std::string draw_asked(const evaluation_report& report, const frame& area) {
+/// A line at the asked size, with what the full attack reached there. The words are where the curve is not: it comes
+/// from above on the left; only where there is no room are they above the dot on the right.
+std::string draw_asked(const evaluation_report& report, const frame& area, bool narrow) {
   if (report.eps <= 0 || report.eps > area.last) {
     return {};
   }
   const double x = area.x(report.eps);
   const double y = area.y(report.robust.value);
-  const std::string words = report.attack + " " + percent(report.robust.value);
-  // Beside the dot and off the curve, which falls to the right: above it, unless that leaves the plot.
-  const bool right = x + 9 + letter * columns(words) < area.right + 12;
+  const std::string words = (narrow ? "" : report.attack + " ") + percent(report.robust.value);
+  const bool left = x - 9 - letter * columns(words) > area.left + 4;
   return line(x, area.top, x, area.bottom, "event attack") + dot({x, y}, 4.5, "attack") +
-         label(right ? x + 9 : x - 9, y > area.top + 30 ? y - 9 : y + 20, right ? "told attack" : "told end attack",
-               words);
+         label(left ? x - 9 : x + 9, left ? std::min(y + 17, area.bottom - 6) : std::max(y - 12, area.top + 12),
+               left ? "told end attack" : "told attack", words);
 }
 
 }  // namespace
@@ -51,7 +51,8 @@ std::string security_chart(const evaluation_report& report, int width) {
                                        percent(points.back().accuracy.value), " as the perturbation grows from ",
                                        told_size(points.front().eps), " to ", told_size(points.back().eps));
   return opening(width, height, description) + axes_of_lengths(area, text("largest perturbation, ", report.norm)) +
-         ribbon(upper, lower, "doubt") + polyline(curve, "before") + dots + draw_asked(report, area) + "</svg>";
+         ribbon(upper, lower, "doubt") + polyline(curve, "before") + dots + draw_asked(report, area, width < 500) +
+         "</svg>";
 }
 
 }  // namespace redoubt::program

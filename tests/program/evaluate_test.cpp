@@ -1,5 +1,7 @@
 #include "command.hpp"
 
+#include "attack_list.hpp"
+#include "curve.hpp"
 #include "gzip_bytes.hpp"
 #include "small_inputs.hpp"
 
@@ -542,7 +544,7 @@ TEST_CASE("the security curve falls as known, from the clean accuracy through th
   const json curve =
       report_of(folder.line("evaluate", {"--attack=fgsm", "--eps=8/255", "--report", folder.at("report")}))
           .at("security_curve");
-  CHECK(curve["attack"] == "PGD-20");
+  CHECK(curve["attack"] == "APGD-CE and APGD-DLR of 20 steps");
   CHECK(curve["samples"] == 256);
   const auto& points = curve["points"];
   REQUIRE(points.size() == 9);
@@ -568,7 +570,25 @@ TEST_CASE("the security curve falls as known, from the clean accuracy through th
   CHECK(sizes({"--curve=off", "--report", folder.at("report")}) == 0);
   CHECK(sizes({"--report", folder.at("report")}, "0") == 0);
   CHECK(contains(run_program(folder.line("evaluate", {"--eps=8/255", "--curve=4/255"})).out,
-                 "accuracy over eps, PGD-20 on 256 samples: 0: 99.6 %, 4/255: 96.5 %\n"));
+                 "accuracy over eps, APGD-CE and APGD-DLR of 20 steps on 256 samples: 0: 99.6 %, 4/255: 96.5 %\n"));
+}
+
+TEST_CASE("the curve's attack goes with the norm and with what the model offers") {
+  const auto name = [](const std::string& attack, const std::string& norm) {
+    attack_settings asked{.attack = attack, .norm = norm};
+    asked.eps = norm == "l0" ? 1 : 0.1;
+    static_cast<void>(attack_of(curve_attack(asked)));
+    return curve_attack(asked).attack;
+  };
+  CHECK(name("fgsm", "linf") == "apgd-ce,apgd-dlr");
+  CHECK(name("auto", "l1") == "apgd-ce,apgd-dlr");
+  CHECK(name("fmn", "l0") == "pgd");
+  CHECK(name("square", "l2") == "square");
+  CHECK(name("square,pgd", "l2") == "apgd-ce,apgd-dlr");
+  // Over l0 whole numbers, none twice; over others shares of what is asked.
+  attack_settings few{.norm = "l0", .eps = 3};
+  CHECK(curve_sizes("", few) == std::vector<double>{0, 1, 2, 3, 4, 5, 6});
+  CHECK(curve_sizes("off", few).empty());
 }
 
 TEST_CASE("a report that cannot be written is refused before the work, and one that failed leaves no folder") {
