@@ -20,7 +20,9 @@ void add_ball_flags(CLI::App& flags, attack_settings& settings, const std::vecto
   flags.add_option("--norm", settings.norm, "the norm that bounds the perturbation")
       ->check(CLI::IsMember(norms))
       ->capture_default_str();
-  flags.add_option("--eps", settings.eps, "largest perturbation, in units of the input; 8/255 will do")
+  flags
+      .add_option("--eps", settings.eps,
+                  "largest perturbation, in units of the input (8/255 will do); over l0 how many elements may change")
       ->transform(number({.least = 0}))
       ->capture_default_str();
   add_seed_flag(flags, settings.seed);
@@ -31,7 +33,10 @@ void add_ball_flags(CLI::App& flags, attack_settings& settings, const std::vecto
 }
 
 void add_pgd_flags(CLI::App& flags, attack_settings& settings, const std::string& who, const std::string& steps) {
-  flags.add_option("--step", settings.step, who + ": length of a step [the larger of eps/10 and 2.5 eps/steps]")
+  flags
+      .add_option(
+          "--step", settings.step,
+          who + ": length of a step [the larger of eps/10 and 2.5 eps/steps; over l1 eps, over l0 twice the box]")
       ->transform(number({.least = 0, .above = true}));
   flags.add_option("--steps", settings.steps, steps)->check(CLI::Range(1, 1000000));
   flags.add_option("--restarts", settings.restarts, "independent runs, the later ones on what is not fooled yet")
@@ -61,12 +66,21 @@ int attack_settings::resolved_steps(int usual) const {
   return steps > 0 ? steps : fast ? std::max(1, usual / 5) : usual;
 }
 
-std::int64_t attack_settings::resolved_queries(std::int64_t usual) const {
-  return queries > 0 ? queries : fast ? std::max<std::int64_t>(1, usual / 5) : usual;
+int attack_settings::resolved_queries(int usual) const {
+  return queries > 0 ? queries : fast ? std::max(1, usual / 5) : usual;
 }
 
 double attack_settings::resolved_step(int usual_steps) const {
-  return step > 0 ? step : std::max(eps / 10, 2.5 * eps / resolved_steps(usual_steps));
+  if (step > 0) {
+    return step;
+  }
+  if (norm == "l1") {  // l1's step moves many elements at first and few at last: a radius together, each time
+    return eps;
+  }
+  if (norm == "l0") {  // where eps is no length; shorter steps lose to what the random start moved
+    return 2 * (box.at(1) - box.at(0));
+  }
+  return std::max(eps / 10, 2.5 * eps / resolved_steps(usual_steps));
 }
 
 nlohmann::json attack_settings::to_json() const {
@@ -145,8 +159,10 @@ void add_attack_flags(CLI::App& flags, attack_settings& settings) {
       ->capture_default_str();
   add_ball_flags(flags, settings, norms);
   add_pgd_flags(flags, settings, "pgd, mi-fgsm", "gradient steps a restart [the attack's own]");
-  flags.add_option("--queries", settings.queries, "square, spsa: how often the model may be asked [the attack's own]")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+  flags
+      .add_option("--queries", settings.queries,
+                  "square, auto: how often the model may be asked of a sample [the attack's own]")
+      ->check(CLI::Range(1, 1000000000));
   flags.add_flag("--fast", settings.fast,
                  "a rough first look: a fifth of the steps and queries that an attack takes by itself; those given by "
                  "--steps and --queries stay");

@@ -18,22 +18,22 @@ struct attack_settings {
   std::string attack = "pgd";  ///< a name, or several with commas between: each attacks what none before it fooled
   std::string norm = "linf";
   double eps = 0.1;
-  double step = 0;  ///< 0: the larger of eps / 10 and 2.5 eps / steps
+  double step = 0;  ///< 0: the larger of eps / 10 and 2.5 eps / steps; over l1 eps, over l0 twice the box
   int steps = 0;    ///< 0: the attack's own
   int restarts = 1;
   bool no_random_start = false;
   std::uint64_t seed = 0;
   std::vector<double> box = {0, 1};
-  std::int64_t queries = 0;  ///< 0: the attack's own
-  bool fast = false;         ///< a fifth of what is the attack's own
-  bool targeted = false;     ///< labels are those to reach
-  bool unhurried = false;    ///< every sample gets every step, so that its example does not depend on its batch
+  int queries = 0;         ///< 0: the attack's own
+  bool fast = false;       ///< a fifth of what is the attack's own
+  bool targeted = false;   ///< labels are those to reach
+  bool unhurried = false;  ///< every sample gets every step, so that its example does not depend on its batch
 
   /// The attacks' names, in order.
   [[nodiscard]] std::vector<std::string> names() const;
   /// What was asked for, else `usual`, or with `fast` a fifth of that.
   [[nodiscard]] int resolved_steps(int usual = 40) const;
-  [[nodiscard]] std::int64_t resolved_queries(std::int64_t usual) const;
+  [[nodiscard]] int resolved_queries(int usual) const;
   [[nodiscard]] double resolved_step(int usual_steps = 40) const;
   [[nodiscard]] redoubt::box resolved_box() const { return {box.at(0), box.at(1)}; }
   /// Name, norm, eps and the options as they will be used; those of several attacks by their names.

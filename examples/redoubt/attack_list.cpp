@@ -7,14 +7,21 @@
 #include <cmath>
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_targeted.hpp>
+#include <redoubt/attack/auto_attack.hpp>
+#include <redoubt/attack/carlini_wagner.hpp>
+#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/attack/square.hpp>
 #include <redoubt/attack/worst_case.hpp>
 #include <redoubt/evaluate/gradient_health.hpp>
 #include <redoubt/loss/dlr.hpp>
 #include <redoubt/loss/margin.hpp>
+#include <redoubt/norm/l0.hpp>
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <type_traits>
@@ -25,31 +32,21 @@ namespace {
 
 using nlohmann::json;
 
-/// The norms by name: each makes its ball of the settings' size.
+/// The ball of the settings' size.
 template <class Ball>
-struct norm_of;
-
-template <>
-struct norm_of<linf> {
-  static constexpr const char* name = "linf";
-  static linf ball(const attack_settings& settings) { return {.radius = settings.eps}; }
-};
-
-template <>
-struct norm_of<l2> {
-  static constexpr const char* name = "l2";
-  static l2 ball(const attack_settings& settings) { return {.radius = settings.eps}; }
-};
+Ball ball_of(const attack_settings& settings) {
+  return {settings.eps};  // a radius, or a count
+}
 
 /// An entry of the list: `make(ball, settings)` is the attack over each of the Balls that it goes with.
 template <class... Balls, class Make>
 attack_kind kind(attack_kind words, Make make) {
-  words.norms = {norm_of<Balls>::name...};
+  words.norms = {Balls::name...};
   words.make = [make](const attack_settings& settings) {
     any_attack made{no_attack{}};
     const auto over = [&]<class Ball>(std::type_identity<Ball>) {
-      if (settings.norm == norm_of<Ball>::name) {
-        made = make(norm_of<Ball>::ball(settings), settings);
+      if (settings.norm == Ball::name) {
+        made = make(ball_of<Ball>(settings), settings);
       }
     };
     (over(std::type_identity<Balls>{}), ...);
@@ -83,7 +80,7 @@ attack_kind none() {
 }
 
 attack_kind one_step() {
-  return kind<linf, l2>(
+  return kind<linf, l2, l1>(
       {.name = "fgsm", .words = "one step along the gradient", .takes_targets = true, .options = no_options},
       [](const auto& ball, const attack_settings& settings) {
         return fgsm{ball, {.box = settings.resolved_box(), .targeted = settings.targeted, .seed = settings.seed}};
@@ -91,21 +88,21 @@ attack_kind one_step() {
 }
 
 attack_kind projected_gradient() {
-  return kind<linf, l2>({.name = "pgd",
-                         .words = "projected gradient descent, 40 steps",
-                         .takes_targets = true,
-                         .options = pgd_options_of},
-                        [](const auto& ball, const attack_settings& settings) {
-                          return pgd{ball,
-                                     {.step = settings.resolved_step(),
-                                      .steps = settings.resolved_steps(),
-                                      .random_start = !settings.no_random_start,
-                                      .restarts = settings.restarts,
-                                      .box = settings.resolved_box(),
-                                      .targeted = settings.targeted,
-                                      .seed = settings.seed,
-                                      .drop_fooled = !settings.unhurried}};
-                        });
+  return kind<linf, l2, l1, l0>({.name = "pgd",
+                                 .words = "projected gradient descent, 40 steps",
+                                 .takes_targets = true,
+                                 .options = pgd_options_of},
+                                [](const auto& ball, const attack_settings& settings) {
+                                  return pgd{ball,
+                                             {.step = settings.resolved_step(),
+                                              .steps = settings.resolved_steps(),
+                                              .random_start = !settings.no_random_start,
+                                              .restarts = settings.restarts,
+                                              .box = settings.resolved_box(),
+                                              .targeted = settings.targeted,
+                                              .seed = settings.seed,
+                                              .drop_fooled = !settings.unhurried}};
+                                });
 }
 
 attack_kind momentum_steps() {
@@ -139,7 +136,7 @@ apgd<Ball> auto_pgd(const Ball& ball, const attack_settings& settings, const los
 }
 
 attack_kind auto_pgd_ce() {
-  return kind<linf, l2>(
+  return kind<linf, l2, l1>(
       {.name = "apgd-ce",
        .words = "AutoPGD on the cross-entropy, 100 steps: finds its own step length",
        .takes_targets = true,
@@ -153,7 +150,7 @@ at::Tensor dlr_or_margin(const at::Tensor& logits, const at::Tensor& y) {
 }
 
 attack_kind auto_pgd_dlr() {
-  return kind<linf, l2>(
+  return kind<linf, l2, l1>(
       {.name = "apgd-dlr",
        .words = "the same on the difference of logits ratio, which no scale of the logits hides from",
        .takes_targets = true,
@@ -162,7 +159,7 @@ attack_kind auto_pgd_dlr() {
 }
 
 attack_kind auto_pgd_targeted() {
-  return kind<linf, l2>(
+  return kind<linf, l2, l1>(
       {.name = "apgd-t", .words = "the same towards each of the 9 likeliest other classes", .options = apgd_options_of},
       [](const auto& ball, const attack_settings& settings) {
         return apgd_targeted{ball,
@@ -172,6 +169,97 @@ attack_kind auto_pgd_targeted() {
                               .seed = settings.seed,
                               .drop_fooled = !settings.unhurried}};
       });
+}
+
+attack_kind fast_adaptive_boundary() {
+  return kind<linf, l2, l1>({.name = "fab-t",
+                             .words = "steps onto the boundary to each of the 9 likeliest other classes, 100 a class",
+                             .options =
+                                 [](const attack_settings& settings) {
+                                   return json{{"steps", settings.resolved_steps(100)},
+                                               {"restarts", settings.restarts},
+                                               {"target_classes", 9}};
+                                 }},
+                            [](const auto& ball, const attack_settings& settings) {
+                              return fab{ball,
+                                         {.steps = settings.resolved_steps(100),
+                                          .restarts = settings.restarts,
+                                          .target_classes = 9,
+                                          .box = settings.resolved_box(),
+                                          .seed = settings.seed}};
+                            });
+}
+
+attack_kind square_search() {
+  return kind<linf, l2, l1>(
+      {.name = "square",
+       .words = "random search by windows, 5,000 queries: needs no gradient",
+       .takes_targets = true,
+       .needs_gradient = false,
+       .options =
+           [](const attack_settings& settings) {
+             return json{{"queries", settings.resolved_queries(5000)}, {"restarts", settings.restarts}};
+           }},
+      [](const auto& ball, const attack_settings& settings) {
+        return square{ball,
+                      {.queries = settings.resolved_queries(5000),
+                       .restarts = settings.restarts,
+                       .box = settings.resolved_box(),
+                       .targeted = settings.targeted,
+                       .seed = settings.seed}};
+      });
+}
+
+attack_kind nearest_in_l2() {
+  return kind<l2>({.name = "cw",
+                   .words = "Carlini and Wagner: the nearest point, 300 steps for each of 9 constants",
+                   .takes_targets = true,
+                   .options =
+                       [](const attack_settings& settings) {
+                         return json{{"steps", settings.resolved_steps(300)}, {"search_steps", 9}};
+                       }},
+                  [](const l2& ball, const attack_settings& settings) {
+                    return carlini_wagner{ball,
+                                          {.steps = settings.resolved_steps(300),
+                                           .box = settings.resolved_box(),
+                                           .targeted = settings.targeted,
+                                           .drop_fooled = !settings.unhurried}};
+                  });
+}
+
+attack_kind nearest_point() {
+  return kind<linf, l2, l1, l0>({.name = "fmn",
+                                 .words = "the nearest point, by a ball that shrinks and grows, 100 steps",
+                                 .takes_targets = true,
+                                 .options = apgd_options_of},
+                                [](const auto& ball, const attack_settings& settings) {
+                                  return fmn{ball,
+                                             {.steps = settings.resolved_steps(100),
+                                              .box = settings.resolved_box(),
+                                              .targeted = settings.targeted,
+                                              .seed = settings.seed,
+                                              .restarts = settings.restarts,
+                                              .drop_fooled = !settings.unhurried}};
+                                });
+}
+
+attack_kind automatic() {
+  return kind<linf, l2, l1>({.name = "auto",
+                             .words = "AutoAttack, standard: apgd-ce, apgd-t, fab-t and square, each on what is left",
+                             .options =
+                                 [](const attack_settings& settings) {
+                                   return json{{"version", "standard"},
+                                               {"steps", settings.resolved_steps(100)},
+                                               {"target_classes", 9},
+                                               {"queries", settings.resolved_queries(5000)}};
+                                 }},
+                            [](const auto& ball, const attack_settings& settings) {
+                              return auto_attack{ball,
+                                                 {.box = settings.resolved_box(),
+                                                  .seed = settings.seed,
+                                                  .steps = settings.resolved_steps(100),
+                                                  .queries = settings.resolved_queries(5000)}};
+                            });
 }
 
 bool holds(const std::vector<std::string>& names, const std::string& name) {
@@ -203,6 +291,8 @@ void require_fits(const attack_kind& one, const attack_settings& settings) {
                                      " goes with ", listed(one.norms), "; ", settings.norm, " goes with ",
                                      listed(names_where(knows, settings.norm))));
   }
+  require(settings.norm != "l0" || settings.eps == std::floor(settings.eps), "--eps ", settings.eps,
+          ": --norm l0 counts the elements that may change; give a whole number");
   if (settings.targeted && !one.takes_targets) {
     const auto takes = [](const attack_kind& other, const std::string& /*norm*/) { return other.takes_targets; };
     throw std::invalid_argument(
@@ -213,8 +303,10 @@ void require_fits(const attack_kind& one, const attack_settings& settings) {
 }  // namespace
 
 const std::vector<attack_kind>& attack_kinds() {
-  static const std::vector<attack_kind> kinds{none(),        one_step(),     projected_gradient(), momentum_steps(),
-                                              auto_pgd_ce(), auto_pgd_dlr(), auto_pgd_targeted()};
+  static const std::vector<attack_kind> kinds{
+      none(),          one_step(),     projected_gradient(), momentum_steps(),
+      auto_pgd_ce(),   auto_pgd_dlr(), auto_pgd_targeted(),  fast_adaptive_boundary(),
+      square_search(), automatic(),    nearest_in_l2(),      nearest_point()};
   return kinds;
 }
 
@@ -250,13 +342,15 @@ health_probe probe_of(const attack_settings& settings) {
                                         [](const std::string& name) { return attack_kind_of(name).needs_gradient; });
   health_probe probe;
   const auto over = [&]<class Ball>(std::type_identity<Ball>) {
-    if (settings.norm == norm_of<Ball>::name) {
-      probe = gradient_health{norm_of<Ball>::ball(settings), {.box = settings.resolved_box(), .seed = settings.seed}};
+    if (settings.norm == Ball::name) {
+      probe = gradient_health{ball_of<Ball>(settings), {.box = settings.resolved_box(), .seed = settings.seed}};
     }
   };
   if (by_gradients && settings.eps > 0) {
     over(std::type_identity<linf>{});
     over(std::type_identity<l2>{});
+    over(std::type_identity<l1>{});
+    over(std::type_identity<l0>{});
   }
   return probe;
 }

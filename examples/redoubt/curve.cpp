@@ -35,6 +35,8 @@ std::vector<double> curve_sizes(const std::string& words, const attack_settings&
         throw std::invalid_argument(text("--curve: off, or sizes with commas between: ", error.what()));
       }
       require(sizes.back() >= 0, "--curve: sizes must be >= 0, got ", one);
+      require(asked.norm != "l0" || sizes.back() == std::floor(sizes.back()),
+              "--curve: over l0 sizes are whole numbers, got ", one);
     }
   }
   sizes.push_back(0);

@@ -34,8 +34,8 @@ double length_of(const at::Tensor& change, const std::string& norm) {
   if (norm == "linf") {
     return flat.abs().max().item<double>();
   }
-  if (norm == "l0") {  // of images in colour the pixels, whatever the channels
-    return change.ne(0).any(0).sum().item<double>();
+  if (norm == "l0") {
+    return flat.ne(0).sum().item<double>();
   }
   return flat.norm(norm == "l1" ? 1 : 2).item<double>();
 }

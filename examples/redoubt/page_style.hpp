@@ -66,6 +66,8 @@ text.recovery { fill: var(--recovery); }
 .line.recovery { stroke: var(--recovery); }
 .dot.before { fill: var(--ink); }
 .dot.recovery { fill: var(--recovery); }
+.dot.attack { fill: var(--attack); stroke: var(--page); stroke-width: 1.5; }
+.doubt { fill: var(--ink); opacity: .1; }
 .event { stroke-width: 1; stroke: var(--quiet); }
 .event.attack { stroke: var(--attack); }
 .event.recovery { stroke: var(--recovery); }
@@ -99,6 +101,11 @@ th:last-child, td:last-child { padding-right: 0; }
   padding: 0 7px; margin-left: 4px; }
 .track { display: block; width: 110px; height: 4px; margin-top: 6px; background: var(--panel); border-radius: 2px; }
 .track span { display: block; height: 100%; min-width: 3px; background: var(--ink); border-radius: 2px; }
+.pair { position: relative; width: 100%; min-width: 90px; margin-left: auto; }
+.pair span { position: absolute; left: 0; top: 0; }
+.pair .clean { background: var(--quiet); opacity: .4; }
+.figures .lane { width: 40%; vertical-align: middle; }
+.lane .pair { margin-top: 0; }
 @media (max-width: 760px) {
   .detectors thead { display: none; }
   .detectors tr { display: block; padding: 12px 0; border-bottom: 1px solid var(--rule); }
@@ -113,6 +120,14 @@ th:last-child, td:last-child { padding-right: 0; }
 .pictures img { display: block; width: 100%; height: auto; image-rendering: pixelated; border: 1px solid var(--rule); }
 .cards ul { list-style: none; padding: 0; font-size: .9rem; line-height: 1.5; }
 .cards + .quiet { margin-top: 18px; }
+.group { margin: 26px 0 12px; color: var(--quiet); font-weight: 500; }
+.cards h3 .quiet { font-weight: 400; margin-left: 4px; }
+
+.warnings { border-top: 2px solid var(--attack); }
+.warnings h2 { color: var(--attack); }
+.warnings ul { padding-left: 1.1em; margin-top: 8px; max-width: 72ch; }
+.warnings li + li { margin-top: 8px; }
+figcaption { max-width: 80ch; }
 
 .made { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 40px; align-items: start; }
 @media (max-width: 760px) { .made { grid-template-columns: minmax(0, 1fr); gap: 24px; } }

@@ -3,6 +3,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <optional>
+#include <redoubt/model/normalised.hpp>
 #include <redoubt/model/script.hpp>
 #include <utility>
 #include <vector>
@@ -15,7 +17,8 @@ namespace redoubt::program {
 class subject {
  public:
   subject(script_model model) : model_{std::move(model)} {}  // NOLINT(google-explicit-constructor): most want no more
-  /// Sees (x - mean) / deviation, by channel. Throws std::invalid_argument, naming the flag, for values that cannot be.
+  /// Sees (x - mean) / deviation, by channel; x itself where there are none. Throws std::invalid_argument for numbers
+  /// of one that are not as many as of the other, and as `normalised` does.
   subject(script_model model, const std::vector<double>& mean, const std::vector<double>& deviation);
 
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
@@ -31,8 +34,7 @@ class subject {
 
  private:
   script_model model_;
-  at::Tensor mean_;       // [C, 1, 1]; undefined where nothing is normalised
-  at::Tensor deviation_;  // likewise
+  std::optional<normalised<script_model>> normalised_;
   std::function<void()> look_;
 };
 

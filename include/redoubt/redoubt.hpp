@@ -2,6 +2,7 @@
 
 // All of redoubt that a host compiler can read. Including one header of an area costs less: see each area's folder.
 
+#include <redoubt/attack/adam.hpp>
 #include <redoubt/attack/any_attack.hpp>
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_step.hpp>
@@ -10,6 +11,7 @@
 #include <redoubt/attack/carlini_wagner.hpp>
 #include <redoubt/attack/composed.hpp>
 #include <redoubt/attack/diverse_input.hpp>
+#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>
@@ -18,6 +20,8 @@
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/scale_invariant.hpp>
+#include <redoubt/attack/spsa.hpp>
+#include <redoubt/attack/square.hpp>
 #include <redoubt/attack/translation_invariant.hpp>
 #include <redoubt/attack/worst_case.hpp>
 #include <redoubt/core/version.hpp>
@@ -32,8 +36,10 @@
 #include <redoubt/drift/hddm_w.hpp>
 #include <redoubt/drift/ks_test.hpp>
 #include <redoubt/drift/page_hinkley.hpp>
+#include <redoubt/evaluate/certify.hpp>
 #include <redoubt/evaluate/evaluation.hpp>
 #include <redoubt/evaluate/gradient_health.hpp>
+#include <redoubt/evaluate/normal_quantile.hpp>
 #include <redoubt/evaluate/robust_accuracy.hpp>
 #include <redoubt/loss/cross_entropy.hpp>
 #include <redoubt/loss/dlr.hpp>

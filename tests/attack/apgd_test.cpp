@@ -259,7 +259,7 @@ TEST_CASE("apgd: constant models, NaN, two classes, one pixel and no samples are
   for (const bool drop : {true, false}) {
     const auto some = apgd{linf{0.05}, {.steps = 30, .loss = redoubt::margin{}, .drop_fooled = drop}}.run(
         nan_above, apart, ones_like_labels(apart));
-    CHECK(at::equal(some.fooled, at::tensor({false, true, false})));
+    CHECK(at::equal(some.fooled, at::tensor({0, 1, 0}).to(at::kBool)));
     CHECK(some.adversarial.isfinite().all().item<bool>());
     CHECK(some.adversarial[0].item<double>() == doctest::Approx(0.05));
     CHECK(some.adversarial[2].item<double>() == doctest::Approx(0.15));

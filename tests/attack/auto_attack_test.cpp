@@ -43,7 +43,7 @@ template <class Check>
 void with_each_ball(const Check& check) {
   check(linf{0.08});
   check(l2{0.3});
-  // check(l1{0.8});
+  check(l1{0.8});
 }
 
 }  // namespace
@@ -95,7 +95,7 @@ TEST_CASE("auto_attack: over a linear model it fools whom it can and nobody else
   };
   check(linf{0.05}, 0.05 * 5.51);
   check(l2{0.08}, 0.08 * std::sqrt(0.25 + 4 + 0.0001 + 9));
-  // check(l1{0.09}, 0.09 * 3);
+  check(l1{0.09}, 0.09 * 3);
 }
 
 TEST_CASE(

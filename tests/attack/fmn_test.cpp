@@ -5,6 +5,8 @@
 
 #include <limits>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/norm/l0.hpp>
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <stdexcept>
@@ -15,6 +17,8 @@
 
 using redoubt::fmn;
 using redoubt::fmn_options;
+using redoubt::l0;
+using redoubt::l1;
 using redoubt::l2;
 using redoubt::linf;
 using redoubt::testing::count;
@@ -27,6 +31,7 @@ using redoubt::testing::uniform;
 
 static_assert(std::is_same_v<decltype(fmn{linf{.radius = 0.1}}), fmn<linf>>);
 static_assert(std::is_same_v<decltype(fmn{l2{.radius = 1}, {.steps = 20}}), fmn<l2>>);
+static_assert(std::is_same_v<decltype(fmn{l0{.count = 3}}), fmn<l0>>);
 
 namespace {
 
@@ -40,9 +45,9 @@ at::Tensor ones_like_labels(const at::Tensor& x) {
 
 TEST_CASE("fmn: over a linear classifier the distance is the margin over the weights' dual norm") {
   const at::Tensor w = at::tensor({0.5F, -2.0F, 0.25F, 3.0F, -1.0F, 1.0F});
-  const at::Tensor x = uniform({40, 6}, 1, 0.4, 0.6);
-  const auto model = two_class(w, 0.5);
-  const at::Tensor gap = x.mv(w).add(0.5).clamp_min(0);
+  const at::Tensor x = uniform({40, 6}, 1, 0.45, 0.55);
+  const auto model = two_class(w, 0.1);
+  const at::Tensor gap = x.mv(w).add(0.1).clamp_min(0);
   const auto check = [&](const auto& ball, const at::Tensor& dual) {
     const auto result = fmn{ball}.minimal(model, x, ones_like_labels(x));
     CHECK(result.found.all().template item<bool>());
@@ -54,6 +59,28 @@ TEST_CASE("fmn: over a linear classifier the distance is the margin over the wei
   };
   check(linf{0}, w.norm(1));
   check(l2{0}, w.norm(2));
+  check(l1{0}, w.abs().max());
+}
+
+TEST_CASE("fmn: over l0 it moves as few elements as a linear classifier needs, those that gain most") {
+  const std::int64_t inputs = 30;
+  const at::Tensor w = uniform({inputs, 1}, 2, -1, 1).flatten();
+  const at::Tensor x = uniform({40, inputs}, 3);
+  // What each element can take off the margin: to the end of the box that its weight points away from.
+  const at::Tensor gain = at::zeros_like(w).gt(w).to(at::kFloat).sub(x).mul(w).neg();
+  const at::Tensor most = std::get<0>(gain.sort(1, true)).cumsum(1);
+  const double bias = 3;
+  const auto model = two_class(w, bias);
+  const at::Tensor margin = x.mv(w).add(bias).unsqueeze(1);
+  const at::Tensor needed = most.le(margin).sum(1).add(margin.squeeze(1).gt(0));
+  REQUIRE(needed.max().item<std::int64_t>() < inputs);
+  const auto result = fmn{l0{0}}.minimal(model, x, ones_like_labels(x));
+  CHECK(result.found.all().item<bool>());
+  CHECK(result.distance.ge(needed).all().item<bool>());
+  CHECK(count(result.distance.eq(needed)) >= 36);
+  CHECK(at::equal(result.points.ne(x).sum(1).to(at::kFloat), result.distance));
+  const auto within = fmn{l0{needed.sub(1).clamp_min(0).to(at::kFloat)}}.run(model, x, ones_like_labels(x));
+  CHECK(at::equal(within.fooled, needed.eq(0)));
 }
 
 TEST_CASE("fmn: where the box is in the way it comes within 3 % of the nearest point, found by bisection") {
@@ -98,6 +125,7 @@ TEST_CASE("fmn: on a curved net no ball a fifth smaller holds a point that PGD f
   };
   check(linf{0});
   check(l2{0});
+  check(l1{0});
 }
 
 TEST_CASE("fmn: more restarts find nothing farther, and now and then something nearer") {
@@ -129,7 +157,7 @@ TEST_CASE("fmn: within a ball it gives the minimal points inside it and x elsewh
     const auto ball = redoubt::with_radius(unit, radius);
     const auto result = fmn{ball}.run(given.net, given.x, given.y);
     const at::Tensor inside = minimal.distance.le(radius);
-    CHECK(count(inside) == 30);
+    CHECK(count(inside) >= 30);
     CHECK(at::equal(result.fooled, inside));
     CHECK(at::equal(result.adversarial, minimal.points.where(inside.unsqueeze(1), given.x)));
     CHECK(at::equal(given.fooled(result.adversarial), inside));
@@ -143,6 +171,8 @@ TEST_CASE("fmn: within a ball it gives the minimal points inside it and x elsewh
   };
   check(linf{0});
   check(l2{0});
+  check(l1{0});
+  check(l0{0});
 }
 
 TEST_CASE("fmn: targeted, it gives the nearest points of the target's class") {
@@ -178,7 +208,7 @@ TEST_CASE("fmn: a sample that fools the model as it is lies at distance 0 and le
 TEST_CASE("fmn: a sample's outcome is the same in any batch, order, and company") {
   const std::uint64_t seed = redoubt::testing::random_seed();
   CAPTURE(seed);
-  redoubt::testing::check_company<linf, l2>(seed, [](const auto& ball, std::uint64_t draws) {
+  redoubt::testing::check_company<linf, l2, l1, l0>(seed, [](const auto& ball, std::uint64_t draws) {
     return fmn{ball,
                {.steps = 5 + static_cast<int>(draws % 20),
                 .seed = draws,
@@ -188,7 +218,7 @@ TEST_CASE("fmn: a sample's outcome is the same in any batch, order, and company"
 }
 
 TEST_CASE("fmn: shapes, types and boxes that are out of the ordinary") {
-  redoubt::testing::check_unusual_inputs<linf, l2>([](const auto& ball, const redoubt::box& box) {
+  redoubt::testing::check_unusual_inputs<linf, l2, l1>([](const auto& ball, const redoubt::box& box) {
     return fmn{ball, {.steps = 30, .box = box, .restarts = 2}};
   });
 }

@@ -3,12 +3,15 @@
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_targeted.hpp>
 #include <redoubt/attack/carlini_wagner.hpp>
+#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>
 #include <redoubt/attack/ni_fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/scale_invariant.hpp>
+#include <redoubt/attack/spsa.hpp>
+#include <redoubt/attack/square.hpp>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -16,6 +19,8 @@
 #include <c10/core/InferenceMode.h>
 #include <doctest/doctest.h>
 
+#include <redoubt/norm/l0.hpp>
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <stdexcept>
@@ -27,14 +32,19 @@
 using redoubt::apgd;
 using redoubt::apgd_targeted;
 using redoubt::carlini_wagner;
+using redoubt::fab;
 using redoubt::fgsm;
 using redoubt::fmn;
 using redoubt::iterate;
+using redoubt::l0;
+using redoubt::l1;
 using redoubt::l2;
 using redoubt::linf;
 using redoubt::mi_fgsm;
 using redoubt::ni_fgsm;
 using redoubt::pgd;
+using redoubt::spsa;
+using redoubt::square;
 using redoubt::testing::labels;
 using redoubt::testing::uniform;
 
@@ -52,8 +62,8 @@ void with_each_whole_batch_attack(const Check& check) {
   check(ni_fgsm{l2{0.5}, {.steps = 3, .transform = redoubt::scale_invariant{2}, .eot = 2}});
   check(apgd{linf{0.1}, {.steps = 5, .drop_fooled = false}});
   check(apgd{l2{0.5}, {.steps = 5, .drop_fooled = false}});
-  check(fmn{linf{0.1}, {.steps = 3, .restarts = 2}});
-  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2}});
+  check(fmn{linf{0.1}, {.steps = 3}});
+  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .abort_early = false}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
@@ -64,8 +74,18 @@ void with_each_attack(const Check& check) {
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .drop_fooled = true}});
   check(apgd{linf{0.1}, {.steps = 5, .restarts = 2}});
   check(apgd_targeted{l2{0.5}, {.steps = 5}});
+  check(fab{linf{0.1}, {.steps = 3}});
+  check(fab{l1{1}, {.steps = 3, .restarts = 2, .target_classes = 2}});
+  check(fmn{linf{0.1}, {.steps = 3, .restarts = 2}});
+  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2}});
   check(fmn{l2{0.5}, {.steps = 3, .drop_fooled = true}});
+  check(fmn{l1{2}, {.steps = 3, .restarts = 2}});
+  check(fmn{l0{2}, {.steps = 3}});
   check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .drop_fooled = true}});
+  check(square{linf{0.1}, {.queries = 20}});
+  check(square{l2{0.5}, {.queries = 20, .restarts = 2}});
+  check(square{l1{1}, {.queries = 20}});
+  check(spsa{linf{0.1}, {.steps = 3, .samples = 4}});
 }
 
 /// Calls `check(model, x)` for a torch::nn net and a TorchScript net, with BatchNorm and dropout.

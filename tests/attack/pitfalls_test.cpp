@@ -102,8 +102,9 @@ TEST_CASE(
   CHECK(share(together).max().item<double>() < 1 + 1e-5);
   for (std::int64_t i = 0; i < 6; ++i) {
     const at::Tensor alone = x.narrow(0, i, 1);
-    const at::Tensor d = attack(model, alone, label_one(alone)).sub(alone);
-    CHECK(largest(d.neg().mv(w).div(best.narrow(0, i, 1)).sub(share(together).narrow(0, i, 1))) < 1e-4);
+    // Outcomes, not bits: which of two gradients as good as equal counts as larger may hang on a rounding.
+    const at::Tensor by_itself = attack(model, alone, label_one(alone)).sub(alone);
+    CHECK(std::abs(by_itself.sub(together.narrow(0, i, 1)).mv(w).div(best[i]).item<double>()) < 1e-3);
   }
 
   // One pixel a step, clipped, then scaled back to the radius.

@@ -125,3 +125,16 @@ TEST_CASE("clopper_pearson: counts and confidences out of range are named") {
                          std::invalid_argument);
   }
 }
+
+TEST_CASE("clopper_pearson_lower: at its bound the binomial tail is alpha; the two-sided interval's end at half") {
+  CHECK(redoubt::clopper_pearson_lower(0, 50, 0.01) == 0);
+  CHECK(redoubt::clopper_pearson_lower(50, 50, 0.01) == doctest::Approx(std::pow(0.01, 1 / 50.0)).epsilon(1e-12));
+  for (const std::int64_t successes : {1, 20, 49}) {
+    CHECK(redoubt::clopper_pearson_lower(successes, 50, 0.025) ==
+          doctest::Approx(redoubt::clopper_pearson(successes, 50, 0.95).lower).epsilon(1e-12));
+  }
+  CHECK_THROWS_WITH_AS((void)redoubt::clopper_pearson_lower(3, 2, 0.1),
+                       "clopper_pearson_lower: need 0 <= successes <= trials, got 3 of 2", std::invalid_argument);
+  CHECK_THROWS_WITH_AS((void)redoubt::clopper_pearson_lower(1, 2, 0),
+                       "clopper_pearson_lower: alpha must lie in (0, 1), got 0", std::invalid_argument);
+}

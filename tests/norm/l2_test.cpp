@@ -5,12 +5,21 @@
 
 #include <cmath>
 #include <limits>
+#include <redoubt/core/concepts.hpp>
 
 #include "../models.hpp"
+#include "projections.hpp"
 
 using redoubt::l2;
+using redoubt::testing::bisected;
 using redoubt::testing::first_rows;
+using redoubt::testing::largest_error;
+using redoubt::testing::length_slack;
 using redoubt::testing::normal;
+using redoubt::testing::projection_problem;
+using redoubt::testing::with_random_projections;
+
+static_assert(redoubt::a_ball<l2> && redoubt::projects_into_box<l2>);
 
 namespace {
 
@@ -19,6 +28,19 @@ constexpr double tolerance = 4e-7;
 
 at::Tensor length_in_double(const at::Tensor& d) {
   return d.to(at::kDouble).flatten(1).pow(2).sum(1).sqrt();
+}
+
+/// The nearest points of ball and box in double precision: magnitudes shrunk to what bisection finds, at most `rooms`.
+at::Tensor nearest_by_bisection(const projection_problem& problem) {
+  const at::Tensor sizes = problem.sizes();
+  const at::Tensor rooms = problem.rooms();
+  const at::Tensor target = problem.radii.pow(2).unsqueeze(1);
+  // Over -t, where t is what is left of a magnitude: small numbers keep their precision near 0.
+  const auto left = [&](const at::Tensor& minus_t) { return at::minimum(sizes.mul(minus_t.neg()), rooms); };
+  const auto excess = [&](const at::Tensor& minus_t) { return left(minus_t).pow(2).sum(1, true).sub(target); };
+  const at::Tensor whole = at::full({sizes.size(0), 1}, -1.0, at::kDouble);
+  const at::Tensor shrunk = bisected(whole, at::zeros_like(whole), excess);
+  return problem.signed_like_d(left(at::where(excess(whole).gt(0), shrunk, whole)));
 }
 
 }  // namespace
@@ -60,6 +82,72 @@ TEST_CASE("l2: no point of the ball is nearer than the projection") {
     const at::Tensor inside = l2{1}.sample(given, first_rows(8), {.seed = other});
     CHECK(l2::length(given.sub(inside)).ge(nearest.sub(1e-6)).all().item<bool>());
   }
+}
+
+TEST_CASE("l2: onto ball and box as bisection in double precision finds it, inside both, and again changes no bit") {
+  with_random_projections(300, [](const projection_problem& problem) {
+    const at::Tensor reference = nearest_by_bisection(problem);
+    const l2 ball{problem.radii};
+    at::Tensor d = problem.d.clone();
+    ball.project_into_(d, problem.x, problem.box);
+    CHECK(largest_error(problem, d, reference) < length_slack(problem));
+    CHECK(length_in_double(d).le(problem.radii * (1 + length_slack(problem))).all().item<bool>());
+    CHECK(d.to(at::kDouble).abs().flatten(1).le(problem.rooms()).all().item<bool>());
+    const at::Tensor once = d.clone();
+    CHECK(at::equal(ball.project_into_(d, problem.x, problem.box), once));
+
+    at::Tensor batch = problem.d.clone();
+    redoubt::detail::project_l2_on_tensors(batch, problem.x, problem.box, ball.radius);
+    CHECK(largest_error(problem, batch, reference) < length_slack(problem));
+  });
+}
+
+TEST_CASE("l2: no other point of ball and box is nearer, as the variational inequality says") {
+  with_random_projections(60, [](const projection_problem& problem) {
+    const l2 ball{problem.radii};
+    at::Tensor d = problem.d.clone();
+    ball.project_into_(d, problem.x, problem.box);
+    const at::Tensor pull = problem.d.sub(d).to(at::kDouble).flatten(1);
+    for (std::uint64_t other = 0; other < 20; ++other) {
+      at::Tensor q = ball.sample(d, first_rows(d.size(0)), {.seed = other}).to(problem.x.scalar_type());
+      q = problem.box.clamp(problem.x.add(q)).sub(problem.x);
+      const at::Tensor gain = pull.mul(q.sub(d).to(at::kDouble).flatten(1)).sum(1);
+      CHECK(gain.le(pull.norm(2, 1).mul(problem.radii).mul(2 * length_slack(problem))).all().item<bool>());
+    }
+  });
+}
+
+TEST_CASE("l2: ball and box: nothing to do, all of it, one element, elements with nowhere to go, huge and tiny ones") {
+  const at::Tensor x = at::full({4, 1, 5, 5}, 0.25F);
+  const at::Tensor inside = l2{0.9}.sample(x, first_rows(4), {.seed = 3}).clamp_(-0.25, 0.75);
+  at::Tensor d = inside.clone();
+  CHECK(at::equal(l2{0.9}.project_into_(d, x, {}), inside));
+  const at::Tensor far = normal({4, 1, 5, 5}, 4).mul_(3);
+  d = far.clone();
+  CHECK(at::equal(l2{1e4}.project_into_(d, x, {}), far.clamp(-0.25, 0.75)));
+  d = far.clone();
+  CHECK(at::equal(l2{0}.project_into_(d, x, {}), at::zeros_like(far)));
+  at::Tensor one = at::full({1, 1, 1, 1}, -3.0F);
+  CHECK(at::equal(l2{0.5}.project_into_(one, at::ones({1, 1, 1, 1}), {}), at::full({1, 1, 1, 1}, -0.5F)));
+  // The first has nowhere to go, the second stops at 0.3; the third gets what is left of 0.5.
+  const at::Tensor y = at::tensor({1.0F, 0.7F, 0.0F}).view({1, 1, 1, 3});
+  d = at::tensor({9.0F, 8.0F, 4.0F}).view({1, 1, 1, 3});
+  CHECK(at::allclose(l2{0.5}.project_into_(d, y, {}), at::tensor({0.0F, 0.3F, 0.4F}).view({1, 1, 1, 3})));
+  for (const double scale : {1e-42, 1e-30, 1e-20, 1e18, 1e30}) {
+    CAPTURE(scale);
+    const redoubt::box wide{-1e38, 1e38};
+    d = at::tensor({3.0F, -4.0F}).view({1, 2}).mul(scale);
+    l2{scale}.project_into_(d, at::zeros({1, 2}), wide);
+    CHECK(at::allclose(d.div(scale), at::tensor({0.6F, -0.8F}).view({1, 2}), 2e-3));
+    d = at::tensor({3.0F, -4.0F}).view({1, 2}).mul(scale);
+    l2{0.001}.project_into_(d, at::zeros({1, 2}), wide);
+    CHECK(at::allclose(d, at::tensor({0.6F, -0.8F}).view({1, 2}).mul(std::min(5 * scale, 0.001)), 1e-5, 3e-45));
+  }
+}
+
+TEST_CASE("l2: ball and box: layouts, order and odd values") {
+  const projection_problem problem = redoubt::testing::fixed_projection();
+  redoubt::testing::check_projection_of_layouts(l2{problem.radii}, problem);
 }
 
 TEST_CASE("l2: a point inside is bitwise unchanged, the zero point and a radius of zero included") {

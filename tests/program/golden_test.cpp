@@ -7,10 +7,13 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/evaluate/predict.hpp>
 #include <redoubt/model/script.hpp>
+#include <redoubt/norm/l1.hpp>
+#include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <string>
 
@@ -102,4 +105,21 @@ TEST_CASE("deterministic PGD-40's accuracy is the reference's to one image, best
       }
     }
   }
+}
+
+TEST_CASE("targeted FAB's accuracy is at most two images above pyautoattack's [slow]") {
+  const auto check = [](const char* name, const auto& ball, double reference) {
+    CAPTURE(name);
+    CAPTURE(ball.name);
+    redoubt::script_model model = golden_model(name);
+    const double found = accuracy_under(redoubt::fab{ball, {.target_classes = 9}}, model);
+    CHECK(found <= reference + 2 * one_image);
+    CHECK(found >= reference - 0.05);
+  };
+  // pyautoattack 0.2.0, attacks = ["fab-t"], seed 0, on the same images; both are sums of chaotic searches.
+  check("std", linf{.radius = 0.1}, 0.038);
+  check("std", redoubt::l2{.radius = 1.5}, 0.046);
+  check("std", redoubt::l1{.radius = 12}, 0.042);
+  check("adv", redoubt::l2{.radius = 1.5}, 0.272);
+  check("adv", redoubt::l1{.radius = 12}, 0.106);
 }

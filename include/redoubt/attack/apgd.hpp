@@ -1,10 +1,19 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/InferenceMode.h>
 
+#include <concepts>
 #include <cstdint>
+#include <redoubt/attack/apgd_l1_step.hpp>
 #include <redoubt/attack/apgd_step.hpp>
+#include <redoubt/attack/detail/input.hpp>
+#include <redoubt/attack/detail/shrinking_radius.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/model/untouched.hpp>
+#include <redoubt/norm/l1.hpp>
+#include <string>
+#include <type_traits>
 
 namespace redoubt {
 
@@ -20,17 +29,20 @@ struct apgd_options {
   double rho = 0.75;                     ///< the share of steps that must climb, else the step halves; in [0, 1]
   int eot = 1;                           ///< gradients averaged a step, over the draws of transform and model; >= 1
   input_transform transform = {};        ///< done to a point before the model sees it for a gradient
+  bool shrink_radius = true;             ///< over l1 begin in balls of 3 and 2 radii, for 30 % of the steps each
 };
 
 /// AutoPGD: projected gradient descent that finds its own step length, with momentum, from a random start.
 ///
-/// The step begins at two radii and halves by itself, see `apgd_step`: there is no length to choose. Call, guarantees
-/// and errors are those of `pgd`; a sample that is fooled leaves the batch, unless `drop_fooled` says otherwise.
-/// Source: Croce & Hein 2020 (arXiv:2003.01690), algorithm 1.
+/// The step begins at two radii and halves by itself, see `apgd_step`; over l1 it is sparse, and the radius shrinks to
+/// the ball's own, see `apgd_l1_step`: there is no length to choose. Call, guarantees and errors are those of `pgd`; a
+/// sample that is fooled leaves the batch, unless `drop_fooled` says otherwise.
+/// Source: Croce & Hein 2020 (arXiv:2003.01690), algorithm 1; l1: Croce & Hein 2021 (arXiv:2103.01208), section 4.
 /// Cost: steps x (forward + input gradient) and a forward, a restart; each for what is not yet fooled.
 template <class Ball>
 struct apgd {
-  static_assert(a_ball<Ball>, "apgd: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
+  static_assert(a_ball<Ball>,
+                "apgd: the first part must be a ball (linf, l2, l1, or a type that meets redoubt::a_ball)");
 
   Ball ball;
   apgd_options options = {};
@@ -46,25 +58,55 @@ struct apgd {
   template <class Model>
   [[nodiscard]] attack_result run(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                   const at::Tensor& rows = {}) const {
+    if constexpr (sparse) {
+      if (options.shrink_radius) {
+        return run_shrinking(model, x, y, rows);
+      }
+    }
     return as_pgd().run(model, x, y, rows);
   }
 
-  /// The same attack, spelled as the `pgd` with another step rule that it is.
-  [[nodiscard]] pgd<Ball, apgd_step> as_pgd() const {
+  /// The same attack, spelled as the `pgd` with another step rule that it is; over l1 without `shrink_radius`.
+  [[nodiscard]] auto as_pgd() const {
     require(options.rho >= 0 && options.rho <= 1, name, ": rho must lie in [0, 1], got ", options.rho);
-    return {ball,
-            {.step = radius_of(ball).times(2),
-             .steps = options.steps,
-             .restarts = options.restarts,
-             .loss = options.loss,
-             .box = options.box,
-             .targeted = options.targeted,
-             .seed = options.seed,
-             .drop_fooled = options.drop_fooled,
-             .transform = options.transform,
-             .eot = options.eot},
-            {.rho = options.rho},
-            name};
+    const pgd_options same{.step = radius_of(ball).times(sparse ? 1 : 2),
+                           .steps = options.steps,
+                           .restarts = options.restarts,
+                           .loss = options.loss,
+                           .box = options.box,
+                           .targeted = options.targeted,
+                           .seed = options.seed,
+                           .drop_fooled = options.drop_fooled,
+                           .transform = options.transform,
+                           .eot = options.eot};
+    if constexpr (sparse) {
+      return pgd<Ball, apgd_l1_step>{ball, same, {}, name};
+    } else {
+      return pgd<Ball, apgd_step>{ball, same, {.rho = options.rho}, name};
+    }
+  }
+
+ private:
+  static constexpr bool sparse = std::same_as<Ball, l1>;
+
+  template <class Model>
+  [[nodiscard]] attack_result run_shrinking(Model& model, const at::Tensor& x, const at::Tensor& y,
+                                            const at::Tensor& rows) const {
+    const c10::InferenceMode with_graphs{false};
+    const detail::attack_input input = detail::checked_input(name, x, y, rows, options.box);
+    // Of the attack's own radius: its parts would name three times that.
+    radius_of(ball).require_valid((std::string{name} + ": the ball's radius").c_str(), x.size(0));
+    require(options.steps >= 1, name, ": steps must be at least 1, got ", options.steps);
+    require(options.restarts >= 1 && options.restarts < 65536, name, ": restarts must lie in [1, 65535], got ",
+            options.restarts);
+    const untouched<std::remove_cvref_t<Model>> guard{model, x.device()};
+    const at::ScalarType type = x.scalar_type();
+    pgd<Ball, apgd_l1_step> attack = as_pgd();
+    attack.rule.first_share = 0;
+    attack_result found =
+        detail::shrinking_radius{attack}.run([&](const at::Tensor& point) { return model(point.to(type)); }, input);
+    found.adversarial = found.adversarial.to(type);
+    return found;
   }
 };
 

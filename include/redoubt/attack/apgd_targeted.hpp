@@ -10,7 +10,7 @@
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/detail/gradient.hpp>
 #include <redoubt/attack/detail/input.hpp>
-#include <redoubt/attack/detail/part_seed.hpp>
+#include <redoubt/attack/detail/target_pairs.hpp>
 #include <redoubt/attack/result.hpp>
 #include <redoubt/core/concepts.hpp>
 #include <redoubt/core/error.hpp>
@@ -24,15 +24,16 @@ namespace redoubt {
 
 /// Tuning of `apgd_targeted`. Every field has a default; set the ones you need by name.
 struct apgd_targeted_options {
-  int steps = 100;          ///< gradient evaluations a target and restart; >= 1
-  int target_classes = 9;   ///< how many other classes are tried, the likeliest first; >= 1, all where it is more
-  int restarts = 1;         ///< independent runs a target; later ones attack only what is not fooled yet; >= 1
-  redoubt::box box = {};    ///< every value of the result lies inside
-  std::uint64_t seed = 0;   ///< of the random starts
-  bool drop_fooled = true;  ///< stop work on a sample once it is fooled: the same outcomes, for less
-  double rho = 0.75;        ///< the share of steps that must climb, else the step halves; in [0, 1]
-  int eot = 1;              ///< gradients averaged a step, over the draws of transform and model; >= 1
+  int steps = 100;         ///< gradient evaluations a target and restart; >= 1
+  int target_classes = 9;  ///< how many other classes are tried, the likeliest first; in [1, 255], all where it is more
+  int restarts = 1;        ///< independent runs a target; later ones attack only what is not fooled yet; >= 1
+  redoubt::box box = {};   ///< every value of the result lies inside
+  std::uint64_t seed = 0;  ///< of the random starts
+  bool drop_fooled = true;         ///< stop work on a sample once it is fooled: the same outcomes, for less
+  double rho = 0.75;               ///< the share of steps that must climb, else the step halves; in [0, 1]
+  int eot = 1;                     ///< gradients averaged a step, over the draws of transform and model; >= 1
   input_transform transform = {};  ///< done to a point before the model sees it for a gradient
+  std::int64_t batch = 256;        ///< pairs of sample and class to work on at once where few samples are left; >= 1
 };
 
 namespace detail {
@@ -92,7 +93,9 @@ struct apgd_targeted {
 
   void require_options(std::int64_t samples) const {
     radius_of(ball).require_valid("apgd_targeted: the ball's radius", samples);
-    require(options.target_classes >= 1, name, ": target_classes must be at least 1, got ", options.target_classes);
+    require(options.target_classes >= 1 && options.target_classes <= detail::target_pairs::most_classes, name,
+            ": target_classes must lie in [1, ", detail::target_pairs::most_classes, "], got ", options.target_classes);
+    require(options.batch >= 1, name, ": batch must be at least 1, got ", options.batch);
   }
 
   [[nodiscard]] attack_result search(const classifier_view& model, const detail::attack_input& input) const {
@@ -108,19 +111,17 @@ struct apgd_targeted {
     const at::Tensor others = clean.scatter(1, input.y.unsqueeze(1), -std::numeric_limits<double>::infinity());
     const std::int64_t count = std::min<std::int64_t>(options.target_classes, clean.size(1) - 1);
     const at::Tensor targets = std::get<1>(others.topk(count, 1));
-    for (std::int64_t turn = 0; turn < count; ++turn) {
+    for (std::int64_t turn = 0; turn < count;) {
       const at::Tensor left = all.fooled.logical_not().nonzero().squeeze(1);
       if (left.size(0) == 0) {
         break;
       }
-      const at::Tensor target = targets.select(1, turn).index_select(0, left);
-      const attack_result part = towards(target, clean.size(1), static_cast<std::uint32_t>(turn), left)
-                                     .run(model, input.x.index_select(0, left), input.y.index_select(0, left),
-                                          input.rows.index_select(0, left));
-      const at::Tensor taken = turn == 0 ? row_numbers(left.size(0), left) : part.fooled.nonzero().squeeze(1);
-      all.adversarial.index_copy_(0, left.index_select(0, taken), part.adversarial.index_select(0, taken));
-      all.zero_gradient.index_copy_(0, left, all.zero_gradient.index_select(0, left).logical_or_(part.zero_gradient));
-      all.fooled.index_copy_(0, left, part.fooled);
+      const auto pairs = detail::target_pairs::of(left, targets, turn, options.batch);
+      const attack_result part = towards(pairs, clean.size(1))
+                                     .run(model, input.x.index_select(0, pairs.sample),
+                                          input.y.index_select(0, pairs.sample), pairs.rows(input.rows));
+      take(all, part, pairs, left);
+      turn += pairs.together;
     }
     return all;
   }
@@ -130,20 +131,38 @@ struct apgd_targeted {
     return logits_of(model, input.x);
   }
 
-  // The attack of one turn on the samples `rows`.
-  [[nodiscard]] apgd<Ball> towards(const at::Tensor& target, std::int64_t classes, std::uint32_t turn,
-                                   const at::Tensor& rows) const {
-    return {at_rows(ball, rows),
+  // The attack on pairs of sample and class.
+  [[nodiscard]] apgd<Ball> towards(const detail::target_pairs& pairs, std::int64_t classes) const {
+    return {at_rows(ball, pairs.sample),
             {.steps = options.steps,
              .restarts = options.restarts,
-             .loss = classes < 4 ? loss_function{detail::target_margin{target}} : loss_function{dlr_targeted{target}},
+             .loss = classes < 4 ? loss_function{detail::target_margin{pairs.target}}
+                                 : loss_function{dlr_targeted{pairs.target}},
              .box = options.box,
-             .seed = detail::part_seed(options.seed, turn),
+             .seed = options.seed,
              .drop_fooled = options.drop_fooled,
              .rho = options.rho,
              .eot = options.eot,
-             .transform = options.transform.at(rows)},
+             .transform = options.transform.at(pairs.sample)},
             name};
+  }
+
+  // Of each sample the first class that fooled it, as if no later one had been tried; of the very first class any
+  // point.
+  static void take(attack_result& all, const attack_result& part, const detail::target_pairs& pairs,
+                   const at::Tensor& left) {
+    const at::Tensor first = pairs.first_fooled(part.fooled);
+    const at::Tensor fooled = first.lt(pairs.together);
+    const at::Tensor tried = row_numbers(pairs.together, first).unsqueeze(1).le(first);
+    const at::Tensor met_zero = part.zero_gradient.view_as(tried).logical_and(tried).any(0);
+    all.zero_gradient.index_copy_(0, left, all.zero_gradient.index_select(0, left).logical_or_(met_zero));
+    all.fooled.index_copy_(0, left, fooled);
+    const bool has_first_class = pairs.turn[0].item<std::int64_t>() == 0;
+    const at::Tensor taken = has_first_class ? row_numbers(left.size(0), left) : fooled.nonzero().squeeze(1);
+    const at::Tensor pair =
+        first.masked_fill(fooled.logical_not(), 0).mul(pairs.samples).add_(row_numbers(left.size(0), left));
+    all.adversarial.index_copy_(0, left.index_select(0, taken),
+                                part.adversarial.index_select(0, pair.index_select(0, taken)));
   }
 };
 

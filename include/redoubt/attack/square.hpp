@@ -69,7 +69,8 @@ struct square {
     static_assert(a_classifier<Model>, "square: the model must map a batch at::Tensor to logits at::Tensor");
     const c10::InferenceMode with_graphs{false};
     const at::NoGradGuard no_gradient;
-    const detail::attack_input input = detail::checked_input("square", x, y, rows, options.box);
+    detail::attack_input input = detail::checked_input("square", x, y, rows, options.box);
+    input.x = input.x.contiguous();
     require_options(x.size(0));
     const untouched<std::remove_cvref_t<Model>> guard{model, x.device()};
     const at::MemoryFormat format = x.suggest_memory_format();
@@ -194,7 +195,7 @@ struct square {
     if (!now.moves.leaves_ball()) {
       return points;
     }
-    at::Tensor d = points.sub(now.input.x);
+    at::Tensor d = points.sub_(now.input.x);
     return constrained_point(now.ball, d, now.input.x, options.box);
   }
 

@@ -34,12 +34,24 @@ concept a_step_rule = std::copyable<R> && requires(R& rule, const Ball& ball, co
 
 /// Steps of one length along the ball's steepest direction: d + length * steepest(gradient).
 ///
-/// Source: Madry et al. 2018 (arXiv:1706.06083), section 2.1.
+/// A ball whose step also depends on where the run stands says so by `steepest_from(gradient, point, box, progress)`,
+/// progress in [0, 1]. Source: Madry et al. 2018 (arXiv:1706.06083), section 2.1.
 struct constant_step {
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) const {
-    at::Tensor step = ball.steepest(now.gradient);
+    at::Tensor step = direction(ball, now);
     return now.point.sub(now.x).add_(now.length.scale_(step));
+  }
+
+ private:
+  template <a_ball Ball>
+  static at::Tensor direction(const Ball& ball, const step_view& now) {
+    const double progress = now.steps > 1 ? static_cast<double>(now.step) / (now.steps - 1) : 0.5;
+    if constexpr (requires { ball.steepest_from(now.gradient, now.point, now.box, progress); }) {
+      return ball.steepest_from(now.gradient, now.point, now.box, progress);
+    } else {
+      return ball.steepest(now.gradient);
+    }
   }
 };
 

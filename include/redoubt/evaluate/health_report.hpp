@@ -17,7 +17,7 @@ struct health_report {
   double fgsm_half = 1;                    ///< ... of half of it
   double fgsm_quarter = 1;                 ///< ... of a quarter of it
   double pgd = 1;                          ///< accuracy under PGD-10
-  double restarted = 1;                    ///< ... with four more random restarts
+  double restarted = 1;                    ///< ... with two more random restarts
   double queried = 1;                      ///< share that neither PGD-10 nor queries without gradients fooled
   double cosine = 1;                       ///< mean cosine of the gradients at x and at x + uniform noise of the ball
   bool randomised = false;                 ///< the same point got other logits when asked again

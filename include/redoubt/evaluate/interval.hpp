@@ -74,4 +74,16 @@ namespace detail {
           successes == trials ? 1 : detail::beta_quantile(1 - tail, k + 1, n - k)};
 }
 
+/// The exact one-sided lower bound of a proportion: below the true one with probability 1 - alpha at least.
+///
+/// 0 for no successes. Throws std::invalid_argument for counts or an alpha out of range.
+/// Source: Clopper & Pearson 1934.
+[[nodiscard]] inline double clopper_pearson_lower(std::int64_t successes, std::int64_t trials, double alpha) {
+  require(trials >= 0 && successes >= 0 && successes <= trials,
+          "clopper_pearson_lower: need 0 <= successes <= trials, got ", successes, " of ", trials);
+  require(alpha > 0 && alpha < 1, "clopper_pearson_lower: alpha must lie in (0, 1), got ", alpha);
+  const auto k = static_cast<double>(successes);
+  return successes == 0 ? 0 : detail::beta_quantile(alpha, k, static_cast<double>(trials) - k + 1);
+}
+
 }  // namespace redoubt

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -19,11 +21,11 @@ enum class metric { linf, l2, l1 };
 template <class Real>
 struct hyperplane_row {
   const Real* point;
-  const Real* normal;    ///< elements that are not finite count as zero
-  const double* lower;   ///< of the box
-  const double* upper;   ///< of the box
+  const Real* normal;   ///< elements that are not finite count as zero
+  const double* lower;  ///< of the box
+  const double* upper;  ///< of the box
   std::int64_t size = 0;
-  double rise = 0;       ///< of either sign
+  double rise = 0;  ///< of either sign
 };
 
 using pack [[gnu::vector_size(32)]] = double;
@@ -66,9 +68,9 @@ void store_some(const pack& from, std::int64_t left, Real* to) {
 
 /// The t >= 0 at which sum_i min(t * slope_i, gain_i) reaches `rise` >= 0; infinity where it never does.
 ///
-/// `size` is a multiple of `pack_size`; slopes and gains are >= 0. Newton from the left: the sum is concave and piecewise
-/// linear, so that no step overshoots, and the last one is exact. With h the missing rise and s the slope, a step gives
-/// h'/h + s'/s <= 1: their product falls to a quarter or less each time. Typically under ten passes.
+/// `size` is a multiple of `pack_size`; slopes and gains are >= 0. Newton from the left: the sum is concave and
+/// piecewise linear, so that no step overshoots, and the last one is exact. With h the missing rise and s the slope, a
+/// step gives h'/h + s'/s <= 1: their product falls to a quarter or less each time. Typically under ten passes.
 inline double reaching(const double* slope, const double* gain, std::int64_t size, double rise) {
   double t = 0;
   for (;;) {
@@ -204,7 +206,7 @@ void move_to_hyperplane(metric norm, const hyperplane_row<Real>& row, hyperplane
   }
   const double largest =
       std::max(std::max(largest_each[0], largest_each[1]), std::max(largest_each[2], largest_each[3]));
-  if (!(largest > 0) || row.rise != row.rise) {
+  if (!(largest > 0) || std::isnan(row.rise)) {
     std::fill(move, move + row.size, Real{0});
     return;
   }

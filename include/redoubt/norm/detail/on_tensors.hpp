@@ -94,7 +94,7 @@ inline at::Tensor& project_l2_on_tensors(at::Tensor& d, const at::Tensor& x, con
   }
   const auto elements = batch_elements::of(d, x, bounds);
   const double slack = length_tolerance_of(d);
-  const at::Tensor target = radii_of(radius, d).square_();
+  const at::Tensor target = radii_of(radius, d).square();
   const at::Tensor magnitude = elements.magnitude.to(at::kDouble);
   const at::Tensor room = elements.room.to(at::kDouble);
   const at::Tensor inside = elements.clipped().to(at::kDouble).square_().sum(1, true).le(target.mul(1 + 2 * slack));
@@ -125,7 +125,7 @@ inline at::Tensor& project_l0_on_tensors(at::Tensor& d, const at::Tensor& x, con
     return d;
   }
   const auto elements = batch_elements::of(d, x, bounds);
-  const at::Tensor keep = radii_of(count, d).floor_();
+  const at::Tensor keep = radii_of(count, d).floor();
   const at::Tensor kept = elements.clipped();
   const at::Tensor largest = elements.magnitude.amax(1, true);
   const at::Tensor share = kept.div(largest);

@@ -1,0 +1,265 @@
+#include <redoubt/evaluate/evaluation.hpp>
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <redoubt/attack/fgsm.hpp>
+#include <redoubt/attack/pgd.hpp>
+#include <redoubt/attack/worst_case.hpp>
+#include <redoubt/evaluate/robust_accuracy.hpp>
+#include <redoubt/norm/linf.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "../models.hpp"
+
+using redoubt::evaluation;
+using redoubt::fgsm;
+using redoubt::linf;
+using redoubt::pgd;
+using redoubt::robust_accuracy;
+using redoubt::robustness;
+using redoubt::worst_case;
+using redoubt::testing::count;
+using redoubt::testing::normal;
+using redoubt::testing::predictions;
+using redoubt::testing::smooth_net;
+using redoubt::testing::uniform;
+
+namespace {
+
+/// A net and 100 samples, of which it gets 70 right.
+struct task {
+  smooth_net net = smooth_net::make(12, 4, 1);
+  at::Tensor x = uniform({100, 12}, 2);
+  at::Tensor y = predictions(net, x);
+
+  task() { y.narrow(0, 10, 30).add_(1).remainder_(4); }
+};
+
+worst_case two_attacks() {
+  return {{{"fgsm", fgsm{linf{0.03}}}, {"pgd", pgd{linf{0.08}, {.step = 0.02, .restarts = 2}}}}};
+}
+
+void check_same(const robustness& a, const robustness& b) {
+  CHECK(a.n == b.n);
+  CHECK(at::equal(a.clean_correct, b.clean_correct));
+  CHECK(at::equal(a.robust_correct, b.robust_correct));
+  CHECK(at::equal(a.fooled_by, b.fooled_by));
+  CHECK(a.zero_gradient_samples == b.zero_gradient_samples);
+  CHECK(a.warnings == b.warnings);
+  REQUIRE(a.per_attack.size() == b.per_attack.size());
+  for (std::size_t i = 0; i < a.per_attack.size(); ++i) {
+    CHECK(a.per_attack[i].name == b.per_attack[i].name);
+    CHECK(a.per_attack[i].attacked == b.per_attack[i].attacked);
+    CHECK(a.per_attack[i].fooled == b.per_attack[i].fooled);
+  }
+  REQUIRE(a.per_class.size() == b.per_class.size());
+  for (std::size_t i = 0; i < a.per_class.size(); ++i) {
+    CHECK(a.per_class[i].n == b.per_class[i].n);
+    CHECK(a.per_class[i].clean == b.per_class[i].clean);
+    CHECK(a.per_class[i].robust == b.per_class[i].robust);
+  }
+}
+
+/// A file that is gone with the test.
+struct state_file {
+  std::string path;
+
+  explicit state_file(const std::string& name)
+      : path{(std::filesystem::temp_directory_path() / ("redoubt_evaluation_test_" + name)).string()} {
+    std::remove(path.c_str());
+  }
+  state_file(const state_file&) = delete;
+  state_file& operator=(const state_file&) = delete;
+  ~state_file() { std::remove(path.c_str()); }
+};
+
+struct stopped : std::runtime_error {
+  stopped() : std::runtime_error{"stopped"} {}
+};
+
+}  // namespace
+
+TEST_CASE("evaluation: shards of any size give what all samples at once give") {
+  const task t;
+  const robustness whole = robust_accuracy(two_attacks(), t.net, t.x, t.y);
+  CHECK(count(whole.robust_correct) > 5);
+  CHECK(count(whole.robust_correct) < 60);
+  for (const std::int64_t shard : {1, 7, 64, 100}) {
+    for (const std::int64_t batch : {5, 33, 256}) {
+      CAPTURE(shard);
+      CAPTURE(batch);
+      evaluation parts{two_attacks(), t.net, {.batch = batch}};
+      for (std::int64_t first = 0; first < 100; first += shard) {
+        const std::int64_t some = std::min<std::int64_t>(shard, 100 - first);
+        parts.add(t.x.narrow(0, first, some), t.y.narrow(0, first, some));
+      }
+      check_same(parts.report(), whole);
+    }
+  }
+}
+
+TEST_CASE("evaluation: the tables by attack and by class add up to the accuracies") {
+  const task t;
+  const robustness report = robust_accuracy(two_attacks(), t.net, t.x, t.y);
+  REQUIRE(report.per_attack.size() == 2);
+  CHECK(report.per_attack[0].name == "fgsm");
+  CHECK(report.per_attack[0].attacked == 70);
+  CHECK(report.per_attack[1].attacked == 70 - report.per_attack[0].fooled);
+  CHECK(report.per_attack[1].robust_accuracy == report.robust_accuracy);
+  for (std::int64_t i = 0; i < 2; ++i) {
+    CHECK(count(report.fooled_by.eq(i)) == report.per_attack[static_cast<std::size_t>(i)].fooled);
+  }
+  REQUIRE(report.per_class.size() == 4);
+  std::int64_t n = 0;
+  std::int64_t clean = 0;
+  std::int64_t robust = 0;
+  for (std::int64_t c = 0; c < 4; ++c) {
+    const auto& tally = report.per_class[static_cast<std::size_t>(c)];
+    CHECK(tally.n == count(t.y.eq(c)));
+    n += tally.n;
+    clean += tally.clean;
+    robust += tally.robust;
+  }
+  CHECK(n == 100);
+  CHECK(clean == count(report.clean_correct));
+  CHECK(robust == count(report.robust_correct));
+}
+
+TEST_CASE("evaluation: an attack gets full batches, though some samples are wrong as they are") {
+  const task t;
+  std::vector<std::int64_t> batches;
+  const auto watching = [&](auto&& /*model*/, const at::Tensor& x, const at::Tensor& /*y*/, const at::Tensor&) {
+    batches.push_back(x.size(0));
+    return x;
+  };
+  (void)robust_accuracy(watching, t.net, t.x, t.y, {.batch = 20});
+  CHECK(batches == std::vector<std::int64_t>{20, 20, 20, 10});
+}
+
+TEST_CASE("evaluation: keeps the adversarial examples where asked, and x itself where it attacked nothing") {
+  const task t;
+  const fgsm attack{linf{0.05}};
+  const robustness report = robust_accuracy(attack, t.net, t.x, t.y, {.batch = 9, .keep_adversarial = true});
+  const at::Tensor right = report.clean_correct.nonzero().squeeze(1);
+  const at::Tensor rows = at::arange(100, at::kLong);
+  CHECK(at::allclose(report.adversarial.index_select(0, right),
+                     attack(t.net, t.x.index_select(0, right), t.y.index_select(0, right), rows.index_select(0, right)),
+                     0, 1e-6));
+  const at::Tensor wrong = report.clean_correct.logical_not().nonzero().squeeze(1);
+  CHECK(at::equal(report.adversarial.index_select(0, wrong), t.x.index_select(0, wrong)));
+  CHECK_FALSE(robust_accuracy(attack, t.net, t.x, t.y).adversarial.defined());
+}
+
+TEST_CASE("evaluation: one that was stopped goes on from its state and ends with the same report") {
+  const task t;
+  const robustness whole = robust_accuracy(two_attacks(), t.net, t.x, t.y);
+  for (const int stop_after : {1, 3, 6}) {
+    CAPTURE(stop_after);
+    const state_file state{"resume"};
+    int told = 0;
+    const auto stop = [&](std::int64_t) {
+      if (++told == stop_after) {
+        throw stopped{};
+      }
+    };
+    CHECK_THROWS_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y,
+                                          {.batch = 16, .progress = stop, .state = state.path, .identity = "test"}),
+                    stopped);
+    std::int64_t attacked = 0;
+    const auto counting = [&](const at::Tensor& points) {
+      attacked += points.size(0);
+      return t.net(points);
+    };
+    const robustness resumed =
+        robust_accuracy(two_attacks(), counting, t.x, t.y, {.batch = 16, .state = state.path, .identity = "test"});
+    check_same(resumed, whole);
+    // All is known now: a third run asks the model nothing.
+    attacked = 0;
+    check_same(
+        robust_accuracy(two_attacks(), counting, t.x, t.y, {.batch = 16, .state = state.path, .identity = "test"}),
+        whole);
+    CHECK(attacked == 0);
+  }
+}
+
+TEST_CASE("evaluation: a state of another run, of other samples, or a damaged one is refused") {
+  const task t;
+  const state_file state{"refused"};
+  const auto run = [&](const at::Tensor& x, const at::Tensor& y, const std::string& identity) {
+    return robust_accuracy(two_attacks(), t.net, x, y, {.batch = 16, .state = state.path, .identity = identity});
+  };
+  (void)run(t.x, t.y, "test");
+  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "other"), doctest::Contains("belongs to another run"), std::runtime_error);
+  CHECK_THROWS_WITH_AS((void)run(t.x.mul(0.5), t.y, "test"), doctest::Contains("belongs to another run"),
+                       std::runtime_error);
+  CHECK_THROWS_WITH_AS((void)run(t.x, t.y.add(1).remainder(4), "test"), doctest::Contains("belongs to another run"),
+                       std::runtime_error);
+  CHECK_THROWS_WITH_AS((void)run(t.x.narrow(0, 0, 50), t.y.narrow(0, 0, 50), "test"),
+                       doctest::Contains("belongs to another run"), std::runtime_error);
+  std::string bytes;
+  {
+    std::ifstream file{state.path, std::ios::binary};
+    bytes.assign(std::istreambuf_iterator<char>{file}, {});
+  }
+  std::ofstream{state.path, std::ios::binary} << bytes.substr(0, bytes.size() / 2);
+  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "test"), doctest::Contains(state.path.c_str()), std::runtime_error);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] + 1);
+  std::ofstream{state.path, std::ios::binary} << bytes;
+  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "test"), doctest::Contains(state.path.c_str()), std::runtime_error);
+}
+
+TEST_CASE("evaluation: a state needs an identity, and counts are out of range below 1") {
+  const task t;
+  CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.state = "somewhere"}),
+                       doctest::Contains("a state needs an identity"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.evaluations = 0}),
+                       doctest::Contains("evaluations must be at least 1, got 0"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.probed = 0}),
+                       doctest::Contains("probed must be at least 1, got 0"), std::invalid_argument);
+  smooth_net net = t.net;
+  evaluation none{two_attacks(), net};
+  CHECK_THROWS_WITH_AS((void)none.report(), doctest::Contains("at least one sample"), std::invalid_argument);
+}
+
+TEST_CASE("evaluation: a randomised model is judged by its mean probabilities") {
+  // Two classes; each answer is off by noise that is larger than what tells the classes apart.
+  std::uint64_t draw = 0;
+  const auto noisy = [&](const at::Tensor& points) {
+    const at::Tensor signal = at::cat({at::full({points.size(0), 1}, 0.5), at::zeros({points.size(0), 1})}, 1);
+    return signal.add(normal({points.size(0), 2}, ++draw).mul_(2)).add(points.sum().mul(0));
+  };
+  const at::Tensor x = uniform({200, 3}, 1);
+  const at::Tensor y = at::zeros({200}, at::kLong);
+  const auto nothing = [](auto&& /*model*/, const at::Tensor& points, const at::Tensor&, const at::Tensor&) {
+    return points;
+  };
+  const double once = robust_accuracy(nothing, noisy, x, y).clean_accuracy;
+  const double often = robust_accuracy(nothing, noisy, x, y, {.evaluations = 100}).clean_accuracy;
+  CHECK(once < 0.7);
+  CHECK(often > 0.95);
+}
+
+TEST_CASE("evaluation: queries that fool what gradients could not are warned of in words") {
+  const at::Tensor x = uniform({100, 12}, 2);
+  const smooth_net net = smooth_net::make(12, 4, 1);
+  const at::Tensor y = predictions(net, x);
+  const auto nothing = [](auto&& /*model*/, const at::Tensor& points, const at::Tensor&, const at::Tensor&) {
+    return points;
+  };
+  const auto report_of = [&](const char* second, double radius) {
+    return robust_accuracy(worst_case{{{"pgd", nothing}, {second, pgd{linf{radius}, {.step = radius / 4}}}}}, net, x,
+                           y);
+  };
+  const robustness masked = report_of("square", 0.1);
+  CHECK(masked.per_attack[1].fooled > 3);
+  REQUIRE(masked.warnings.size() == 1);
+  CHECK(masked.warnings[0].find("square, which needs no gradient, fooled") == 0);
+  CHECK(report_of("apgd-t", 0.1).warnings.empty());
+  CHECK(report_of("square", 1e-6).warnings.empty());
+}

@@ -1,0 +1,79 @@
+// Whether an evaluation warns of a model that overfitted catastrophically, and leaves honest models in peace.
+
+#include <redoubt/evaluate/gradient_health.hpp>
+
+#include "data.hpp"
+#include "fashion_net.hpp"
+
+#include <doctest/doctest.h>
+#include <torch/optim/adam.h>
+
+#include <redoubt/attack/fgsm.hpp>
+#include <redoubt/norm/l1.hpp>
+#include <redoubt/norm/l2.hpp>
+#include <redoubt/norm/linf.hpp>
+#include <redoubt/train/adversarial_trainer.hpp>
+#include <string>
+
+using redoubt::gradient_health;
+using redoubt::health_report;
+using redoubt::linf;
+using namespace redoubt::program;
+
+namespace {
+
+const samples& test_images() {
+  static const samples first = read_test_set(REDOUBT_DATASET).part(0, 500).scaled();
+  return first;
+}
+
+template <class Ball>
+health_report health(const Ball& ball, redoubt::script_model& model) {
+  model.train(false);
+  return gradient_health{ball}(model, test_images().images, test_images().labels);
+}
+
+}  // namespace
+
+TEST_CASE("health: a plainly trained model and a hardened one give no warning, over linf, l2 and l1") {
+  for (const char* const name : {"std", "adv"}) {
+    CAPTURE(std::string{name});
+    redoubt::script_model model = redoubt::script_model::load(std::string(REDOUBT_TEST_DATA "/golden/") + name + ".pt");
+    const auto check = [&](const auto& ball) {
+      const health_report found = health(ball, model);
+      CAPTURE(found.fgsm);
+      CAPTURE(found.pgd);
+      CAPTURE(found.restarted);
+      CAPTURE(found.queried);
+      CHECK(found.samples == 256);
+      CHECK(found.warnings == std::vector<std::string>{});
+    };
+    check(linf{8.0 / 255});
+    check(linf{0.1});
+    check(redoubt::l2{0.5});
+    check(redoubt::l2{1.5});
+    check(redoubt::l1{12});
+  }
+}
+
+TEST_CASE("health: a model that overfitted catastrophically gives a warning [slow]") {
+  redoubt::script_model model = make_fashion_net(1);
+  torch::optim::Adam optimizer{model.parameters(), torch::optim::AdamOptions{5e-3}};
+  const samples all = read_training_set(REDOUBT_DATASET);
+  const redoubt::fgsm attack{linf{0.2}};
+  redoubt::adversarial_trainer trainer{model, attack, optimizer, {all.images, all.labels}, {.epochs = 3, .seed = 1}};
+  while (!trainer.done()) {
+    (void)trainer.step();
+  }
+  trainer.finish();
+  for (const double radius : {0.2, 0.25}) {
+    CAPTURE(radius);
+    const health_report found = health(linf{radius}, model);
+    CAPTURE(found.fgsm);
+    CAPTURE(found.fgsm_half);
+    CAPTURE(found.pgd);
+    CAPTURE(found.cosine);
+    MESSAGE("radius ", radius, ": FGSM ", found.fgsm, ", PGD-10 ", found.pgd, ", cosine ", found.cosine);
+    CHECK(found.warnings.size() >= 1);
+  }
+}
