@@ -7,6 +7,7 @@
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/scale_invariant.hpp>
 #include <redoubt/loss/margin.hpp>
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <stdexcept>
@@ -161,6 +162,23 @@ TEST_CASE(
   }
   CHECK(at::equal(seen[0], x));
   CHECK(largest(found.sub(point)) < 1e-9);
+}
+
+TEST_CASE("momentum, nesterov: over l1 they come near the best point of ball and box") {
+  const at::Tensor w = uniform({60, 1}, 1, -1, 1).flatten();
+  const at::Tensor x = uniform({5, 60}, 2);
+  // The best of a linear loss: element after element to its end, the steepest first, until the radius is spent.
+  const at::Tensor order = w.abs().argsort(0, true);
+  const at::Tensor spent = x.where(w.gt(0), x.neg().add(1)).index_select(1, order).cumsum(1).clamp_max(4);
+  const at::Tensor best = at::cat({spent.narrow(1, 0, 1), spent.diff(1, 1)}, 1).mv(w.abs().index_select(0, order));
+  const auto check = [&](const auto& rule) {
+    const pgd_options options{.step = 0.5, .steps = 100, .random_start = false, .loss = redoubt::margin{}};
+    const at::Tensor found = pgd{redoubt::l1{4}, options, rule}(two_class(w, 50), x, at::ones({5}, at::kLong));
+    CHECK(x.sub(found).mv(w).div(best).min().item<double>() > 0.97);
+    CHECK(redoubt::l1::length(found.sub(x)).max().item<double>() <= 4 + 1e-5);
+  };
+  check(momentum{.decay = 0.5});
+  check(nesterov{.decay = 0.5});
 }
 
 TEST_CASE("momentum, nesterov: neither the gradients' scale nor a NaN among them changes how the others count") {

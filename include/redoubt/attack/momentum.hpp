@@ -35,17 +35,17 @@ struct momentum {
 
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
-    const at::Tensor step = gather(ball, now.gradient);
+    const at::Tensor step = gather(ball, now);
     return now.point.sub(now.x).addcmul_(step, now.length.broadcast_over(step));
   }
 
-  /// Adds g to what is gathered; the ball's steepest step along it.
+  /// Adds the gradient to what is gathered; the ball's steepest step along it.
   template <a_ball Ball>
-  [[nodiscard]] at::Tensor gather(const Ball& ball, const at::Tensor& g) {
+  [[nodiscard]] at::Tensor gather(const Ball& ball, const step_view& now) {
     require(std::isfinite(decay) && decay >= 0, "momentum: decay must be finite and not negative, got ", decay);
-    const at::Tensor unit = detail::in_l1_units(g);
+    const at::Tensor unit = detail::in_l1_units(now.gradient);
     gathered = gathered.defined() ? gathered.mul(decay).add_(unit) : unit;
-    return ball.steepest(gathered);
+    return steepest_step(ball, gathered, now);
   }
 
   [[nodiscard]] momentum at(const at::Tensor& rows) const { return {decay, tensor_at(gathered, rows)}; }
@@ -71,7 +71,7 @@ struct nesterov {
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
     inner.decay = decay;
-    const at::Tensor step = inner.gather(ball, now.gradient);
+    const at::Tensor step = inner.gather(ball, now);
     const at::Tensor length = now.length.broadcast_over(step);
     const at::Tensor unit = per_sample(step.flatten(1).abs().sum(1), step);
     ahead = inner.gathered.mul(unit.mul(length).mul_(decay));

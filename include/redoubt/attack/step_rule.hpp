@@ -32,26 +32,28 @@ concept a_step_rule = std::copyable<R> && requires(R& rule, const Ball& ball, co
   { rule.next(ball, now) } -> std::convertible_to<at::Tensor>;
 };
 
+/// The ball's step of length 1 along `gradient` [N, ...], from where the run stands.
+///
+/// Its `steepest`. A ball whose step also depends on where the run stands says so by
+/// `steepest_from(gradient, point, box, progress)`, progress in [0, 1].
+template <a_ball Ball>
+[[nodiscard]] at::Tensor steepest_step(const Ball& ball, const at::Tensor& gradient, const step_view& now) {
+  const double progress = now.steps > 1 ? static_cast<double>(now.step) / (now.steps - 1) : 0.5;
+  if constexpr (requires { ball.steepest_from(gradient, now.point, now.box, progress); }) {
+    return ball.steepest_from(gradient, now.point, now.box, progress);
+  } else {
+    return ball.steepest(gradient);
+  }
+}
+
 /// Steps of one length along the ball's steepest direction: d + length * steepest(gradient).
 ///
-/// A ball whose step also depends on where the run stands says so by `steepest_from(gradient, point, box, progress)`,
-/// progress in [0, 1]. Source: Madry et al. 2018 (arXiv:1706.06083), section 2.1.
+/// Source: Madry et al. 2018 (arXiv:1706.06083), section 2.1.
 struct constant_step {
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) const {
-    at::Tensor step = direction(ball, now);
+    at::Tensor step = steepest_step(ball, now.gradient, now);
     return now.point.sub(now.x).add_(now.length.scale_(step));
-  }
-
- private:
-  template <a_ball Ball>
-  static at::Tensor direction(const Ball& ball, const step_view& now) {
-    const double progress = now.steps > 1 ? static_cast<double>(now.step) / (now.steps - 1) : 0.5;
-    if constexpr (requires { ball.steepest_from(now.gradient, now.point, now.box, progress); }) {
-      return ball.steepest_from(now.gradient, now.point, now.box, progress);
-    } else {
-      return ball.steepest(now.gradient);
-    }
   }
 };
 
