@@ -197,7 +197,8 @@ struct carlini_wagner {
     const at::Tensor none = now.constant.new_full(now.constant.sizes(), std::numeric_limits<double>::infinity());
     // Kept from the ends, where the sine's derivative is 0.
     const at::Tensor begin = now.input.x.sub(lower).div(half).sub(1).clamp(-1 + 1e-6, 1 - 1e-6).asin();
-    descent adam{begin, begin.sin(), at::zeros_like(begin), at::zeros_like(begin), none, now.won.clone()};
+    descent adam{begin, begin.sin(),    begin.new_zeros(begin.sizes()), begin.new_zeros(begin.sizes()),
+                 none,  now.won.clone()};
     for (int step = 0; step < options.steps; ++step) {
       const at::Tensor d = adam.w.sin().sub_(adam.origin).mul_(half);
       const answer told = look(model, now, d, adam.given_up);

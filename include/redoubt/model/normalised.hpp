@@ -16,11 +16,11 @@ namespace redoubt {
 /// Mean or standard deviation of a data set: one number, or one per channel as a vector or a tensor [C].
 class channel_statistic {
  public:
-  channel_statistic(double number) : channel_statistic{{number}} {}  // NOLINT(google-explicit-constructor)
+  channel_statistic(double number) : values_(1, number) {}  // NOLINT(google-explicit-constructor)
   channel_statistic(std::initializer_list<double> per_channel)
-      : channel_statistic{std::vector<double>(per_channel)} {}  // NOLINT(google-explicit-constructor)
-  channel_statistic(const std::vector<double>& per_channel)     // NOLINT(google-explicit-constructor)
-      : values_{per_channel} {}
+      : values_(per_channel) {}                              // NOLINT(google-explicit-constructor)
+  channel_statistic(const std::vector<double>& per_channel)  // NOLINT(google-explicit-constructor)
+      : values_(per_channel) {}
   channel_statistic(const at::Tensor& per_channel) {  // NOLINT(google-explicit-constructor)
     require(per_channel.defined() && per_channel.dim() <= 1 && per_channel.is_floating_point(),
             "normalised: mean and standard deviation are a number, or one per channel [C]");
