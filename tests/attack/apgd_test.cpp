@@ -6,6 +6,7 @@
 #include <limits>
 #include <redoubt/loss/dlr.hpp>
 #include <redoubt/loss/margin.hpp>
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <stdexcept>
@@ -15,6 +16,7 @@
 
 using redoubt::apgd;
 using redoubt::apgd_options;
+using redoubt::l1;
 using redoubt::l2;
 using redoubt::linf;
 using redoubt::pgd;
@@ -75,6 +77,56 @@ TEST_CASE("apgd: over l2 a linear margin's optimum is the gradient scaled to the
   const apgd attack{l2{0.3}, {.loss = redoubt::margin{}, .drop_fooled = false}};
   // The first of the points whose losses float32 does not tell apart.
   CHECK(largest(attack(two_class(w), x, ones_like_labels(x)).sub(x.sub(w.div(w.norm()), 0.3))) < 1e-3);
+}
+
+TEST_CASE("apgd: over l1 in a box it comes within 2 % of the optimum, which fills the steepest elements first") {
+  const at::Tensor w = uniform({40, 1}, 7, -1, 1).flatten();
+  const at::Tensor x = uniform({30, 40}, 1);
+  const at::Tensor order = w.abs().argsort(0, true);
+  const at::Tensor room = at::where(w.gt(0), x, at::rsub(x, 1)).index_select(1, order);
+  for (const double radius : {0.5, 2.0, 6.0, 100.0}) {
+    const at::Tensor used = room.cumsum(1).sub(room).rsub(radius).clamp_min(0).minimum(room);
+    const at::Tensor optimum = used.mv(w.abs().index_select(0, order));
+    for (const bool shrink : {true, false}) {
+      CAPTURE(radius);
+      CAPTURE(shrink);
+      const apgd attack{l1{radius}, {.loss = redoubt::margin{}, .drop_fooled = false, .shrink_radius = shrink}};
+      const at::Tensor found = attack(two_class(w), x, ones_like_labels(x));
+      CHECK(l1::length(found.sub(x)).max().item<double>() <= radius * (1 + 1e-6));
+      const at::Tensor gain = x.sub(found).mv(w).div(optimum);
+      CHECK(gain.min().item<double>() > 0.98);
+      CHECK(gain.max().item<double>() < 1 + 1e-5);
+    }
+  }
+}
+
+TEST_CASE("apgd: over l1 each of the three radii costs its steps and one forward more; few steps leave radii out") {
+  const auto model = two_class(uniform({3, 1}, 5, -1, 1).flatten(), 100);
+  const at::Tensor x = uniform({5, 3}, 6);
+  int calls = 0;
+  const auto counting = [&](const at::Tensor& point) {
+    ++calls;
+    return model(point);
+  };
+  for (const auto& [steps, expected] : {std::pair{1, 2}, {3, 4}, {4, 7}, {10, 13}, {100, 103}}) {
+    calls = 0;
+    const at::Tensor found = apgd{l1{0.1}, {.steps = steps}}(counting, x, ones_like_labels(x));
+    CHECK(calls == expected);
+    CHECK(l1::length(found.sub(x)).max().item<double>() <= 0.1 + 1e-6);
+  }
+  calls = 0;
+  (void)apgd{l1{0.1}, {.steps = 100, .shrink_radius = false}}(counting, x, ones_like_labels(x));
+  CHECK(calls == 101);
+}
+
+TEST_CASE("apgd: over l1 a sample that only the wider balls fool is not fooled") {
+  // The margin of 0.2 of each sample is out of reach at 0.15 and within it at 0.3.
+  const at::Tensor w = at::tensor({1.0F, 1.0F});
+  const at::Tensor x = at::full({4, 2}, 0.5);
+  const auto result = apgd{l1{0.15}, {}}.run(two_class(w, -0.8), x, ones_like_labels(x));
+  CHECK_FALSE(result.fooled.any().item<bool>());
+  CHECK(l1::length(result.adversarial.sub(x)).max().item<double>() <= 0.15 + 1e-6);
+  CHECK(apgd{l1{0.25}, {}}.run(two_class(w, -0.8), x, ones_like_labels(x)).fooled.all().item<bool>());
 }
 
 TEST_CASE("apgd: finds a top inside the ball to a small part of the radius, where constant steps jump about") {
@@ -147,10 +199,12 @@ TEST_CASE("apgd: the result lies in ball and box, whatever the type, the radius 
       for (const double radius : {1e-3, 0.1, 3.0}) {
         check(linf{radius}, radius, {.steps = steps, .restarts = 2});
         check(l2{radius}, radius, {.steps = steps, .drop_fooled = false});
+        check(l1{radius}, radius, {.steps = steps, .restarts = 2});
       }
     }
     CHECK(at::equal(apgd{linf{0}, {.steps = 5}}(given.net, x, given.y), x));
     CHECK(at::equal(apgd{l2{0}, {.steps = 5}}(given.net, x, given.y), x));
+    CHECK(at::equal(apgd{l1{0}, {.steps = 5}}(given.net, x, given.y), x));
   }
 }
 
@@ -203,6 +257,7 @@ TEST_CASE("apgd: a sample's outcome is the same in any batch, order and company,
     };
     check_ball(linf{0.02 + 0.1 * random.uniform()});
     check_ball(l2{0.05 + 0.4 * random.uniform()});
+    check_ball(l1{0.1 + random.uniform()});
   }
 }
 
@@ -299,6 +354,14 @@ TEST_CASE("apgd: options out of range are named") {
   refused(linf{0.1}, {.rho = 1.5}, "apgd: rho must lie in [0, 1], got 1.5");
   refused(linf{0.1}, {.rho = std::numeric_limits<double>::quiet_NaN()}, "apgd: rho must lie in [0, 1], got nan");
   refused(linf{0.1}, {.eot = 0}, "apgd: eot must be at least 1, got 0");
+  const auto refused_over_l1 = [&](const l1& ball, const apgd_options& options, const char* message) {
+    CHECK_THROWS_WITH_AS((void)(apgd{ball, options}(model, x, ones_like_labels(x))), doctest::Contains(message),
+                         std::invalid_argument);
+  };
+  refused_over_l1(l1{-0.1}, {}, "apgd: the ball's radius must be finite and not negative, got -0.1");
+  refused_over_l1(l1{0.1}, {.steps = 0}, "apgd: steps must be at least 1, got 0");
+  refused_over_l1(l1{0.1}, {.restarts = 0}, "apgd: restarts must lie in [1, 65535], got 0");
+  refused_over_l1(l1{0.1}, {.eot = 0}, "apgd: eot must be at least 1, got 0");
   CHECK_THROWS_WITH_AS((void)(apgd{linf{0.1}, {.loss = redoubt::dlr{}}}(model, x, ones_like_labels(x))),
                        "dlr: needs at least 3 classes, the model has 2; use margin", std::invalid_argument);
 }

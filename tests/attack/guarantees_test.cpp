@@ -62,6 +62,7 @@ void with_each_whole_batch_attack(const Check& check) {
   check(ni_fgsm{l2{0.5}, {.steps = 3, .transform = redoubt::scale_invariant{2}, .eot = 2}});
   check(apgd{linf{0.1}, {.steps = 5, .drop_fooled = false}});
   check(apgd{l2{0.5}, {.steps = 5, .drop_fooled = false}});
+  check(apgd{l1{1}, {.steps = 5, .drop_fooled = false}});
   check(fmn{linf{0.1}, {.steps = 3}});
   check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .abort_early = false}});
   check(pgd{l1{1}, {.step = 1, .steps = 3}});
@@ -75,7 +76,9 @@ void with_each_attack(const Check& check) {
   check(pgd{linf{0.1}, {.steps = 3, .restarts = 2}});
   check(pgd{l2{0.5}, {.step = 0.2, .steps = 3, .drop_fooled = true}});
   check(apgd{linf{0.1}, {.steps = 5, .restarts = 2}});
+  check(apgd{l1{1}, {.steps = 5, .restarts = 2}});
   check(apgd_targeted{l2{0.5}, {.steps = 5}});
+  check(apgd_targeted{l1{1}, {.steps = 5, .target_classes = 2}});
   check(fab{linf{0.1}, {.steps = 3}});
   check(fab{l1{1}, {.steps = 3, .restarts = 2, .target_classes = 2}});
   check(fmn{linf{0.1}, {.steps = 3, .restarts = 2}});
