@@ -33,7 +33,10 @@ void add_ball_flags(CLI::App& flags, attack_settings& settings, const std::vecto
 }
 
 void add_pgd_flags(CLI::App& flags, attack_settings& settings, const std::string& who, const std::string& steps) {
-  flags.add_option("--step", settings.step, who + ": length of a step [the larger of eps/10 and 2.5 eps/steps]")
+  flags
+      .add_option(
+          "--step", settings.step,
+          who + ": length of a step [the larger of eps/10 and 2.5 eps/steps; over l1 eps, over l0 twice the box]")
       ->transform(number({.least = 0, .above = true}));
   flags.add_option("--steps", settings.steps, steps)->check(CLI::Range(1, 1000000));
   flags.add_option("--restarts", settings.restarts, "independent runs, the later ones on what is not fooled yet")
@@ -71,8 +74,11 @@ double attack_settings::resolved_step(int usual_steps) const {
   if (step > 0) {
     return step;
   }
-  if (norm == "l0") {  // where eps is no length
-    return (box.at(1) - box.at(0)) / 4;
+  if (norm == "l1") {  // l1's step moves many elements at first and few at last: a radius together, each time
+    return eps;
+  }
+  if (norm == "l0") {  // where eps is no length; shorter steps lose to what the random start moved
+    return 2 * (box.at(1) - box.at(0));
   }
   return std::max(eps / 10, 2.5 * eps / resolved_steps(usual_steps));
 }

@@ -18,7 +18,7 @@ struct attack_settings {
   std::string attack = "pgd";  ///< a name, or several with commas between: each attacks what none before it fooled
   std::string norm = "linf";
   double eps = 0.1;
-  double step = 0;  ///< 0: the larger of eps / 10 and 2.5 eps / steps; over l0 a quarter of the box
+  double step = 0;  ///< 0: the larger of eps / 10 and 2.5 eps / steps; over l1 eps, over l0 twice the box
   int steps = 0;    ///< 0: the attack's own
   int restarts = 1;
   bool no_random_start = false;

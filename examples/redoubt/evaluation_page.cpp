@@ -19,7 +19,12 @@ bool attacked(const evaluation_report& report) {
 }
 
 std::string told_attack(const evaluation_report& report) {
-  return text(escaped(report.attack), ", ", escaped(report.norm), " ≤ ", told_size(report.eps));
+  std::string names;
+  for (const char letter : report.attack) {
+    names += letter;
+    names += letter == ',' ? " " : "";
+  }
+  return text(escaped(names), ", ", escaped(report.norm), " ≤ ", told_size(report.eps));
 }
 
 std::string told_interval(const measured& value) {

@@ -62,8 +62,9 @@ TEST_CASE("apgd_targeted: over a linear model it fools exactly those whose neare
       CHECK(count(nearest.lt(radius)) > 10);
       CHECK(count(nearest.lt(radius)) < 75);
     };
-    check(linf{0.04}, 0.04, false);
-    check(l2{0.12}, 0.12, true);
+    const double radius = classes == 2 ? 0.2 : 0.04;  // two classes lie far apart
+    check(linf{radius}, radius, false);
+    check(l2{2.5 * radius}, 2.5 * radius, true);
   }
 }
 

@@ -268,6 +268,28 @@ TEST_CASE("fab: neither the logits' scale nor a shift of them changes what it do
   });
 }
 
+TEST_CASE("fab: from the first step on every point it asks for lies just across a linear boundary") {
+  const at::Tensor w = normal({1, 30}, 3).flatten();
+  const at::Tensor x = uniform({10, 30}, 4, 0.45, 0.55);
+  const auto linear = two_class(w, -w.sum().item<double>() / 2);
+  with_each_ball([&](const auto& ball) {
+    std::vector<at::Tensor> asked;
+    const auto model = [&](const at::Tensor& point) {
+      asked.push_back(point.detach());
+      return linear(point);
+    };
+    const fab attack{ball, {.steps = 6, .target_classes = 1, .box = {-99, 99}}};
+    const at::Tensor least = least_lengths(ball, x, w, -w.sum().item<double>() / 2);
+    (void)attack.minimal(model, x, predictions(linear, x));
+    CAPTURE(ball.name);
+    for (std::size_t step = 2; step < 8; ++step) {
+      const at::Tensor far = ball.length(asked[step].sub(x)).to(at::kDouble).div(least);
+      CHECK(far.min().template item<double>() > 1);
+      CHECK(far.max().template item<double>() < (step == 2 ? 1.0501 : 1.01));
+    }
+  });
+}
+
 // What it costs.
 
 TEST_CASE("fab: K steps to a target class ask for K gradients and one more forward; samples leave once fooled") {

@@ -2,8 +2,8 @@
 
 #include <redoubt/attack/apgd.hpp>
 #include <redoubt/attack/apgd_targeted.hpp>
-#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/carlini_wagner.hpp>
+#include <redoubt/attack/fab.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/fmn.hpp>
 #include <redoubt/attack/mi_fgsm.hpp>
@@ -31,8 +31,8 @@
 
 using redoubt::apgd;
 using redoubt::apgd_targeted;
-using redoubt::fab;
 using redoubt::carlini_wagner;
+using redoubt::fab;
 using redoubt::fgsm;
 using redoubt::fmn;
 using redoubt::iterate;
@@ -62,10 +62,10 @@ void with_each_whole_batch_attack(const Check& check) {
   check(ni_fgsm{l2{0.5}, {.steps = 3, .transform = redoubt::scale_invariant{2}, .eot = 2}});
   check(apgd{linf{0.1}, {.steps = 5, .drop_fooled = false}});
   check(apgd{l2{0.5}, {.steps = 5, .drop_fooled = false}});
-  check(fmn{linf{0.1}, {.steps = 3, .restarts = 2}});
-  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2}});
   check(fmn{linf{0.1}, {.steps = 3}});
   check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2, .abort_early = false}});
+  check(pgd{l1{1}, {.step = 1, .steps = 3}});
+  check(pgd{l0{2}, {.step = 1, .steps = 3}});
 }
 
 /// Calls `check(attack)` for every attack, those that go on with what is left of a batch included.
@@ -78,6 +78,8 @@ void with_each_attack(const Check& check) {
   check(apgd_targeted{l2{0.5}, {.steps = 5}});
   check(fab{linf{0.1}, {.steps = 3}});
   check(fab{l1{1}, {.steps = 3, .restarts = 2, .target_classes = 2}});
+  check(fmn{linf{0.1}, {.steps = 3, .restarts = 2}});
+  check(carlini_wagner{l2{0.5}, {.steps = 3, .search_steps = 2}});
   check(fmn{l2{0.5}, {.steps = 3, .drop_fooled = true}});
   check(fmn{l1{2}, {.steps = 3, .restarts = 2}});
   check(fmn{l0{2}, {.steps = 3}});

@@ -106,8 +106,7 @@ TEST_CASE("momentum: over any ball it is the paper's recurrence") {
       const at::Tensor h = gradient_at(net, over_l2, y);
       m_l2 = m_l2.mul(decay).add(h.div(per_row(h.abs().sum(1))));
       at::Tensor d = over_l2.add(m_l2.div(per_row(m_l2.norm(2, 1))), 0.2).sub(x);
-      d = d.mul(per_row(d.norm(2, 1).reciprocal().mul(0.5).clamp_max(1)));
-      over_l2 = x.add(d).clamp(0, 1);
+      over_l2 = x.add(l2{0.5}.project_into_(d, x, {})).clamp(0, 1);
     }
     pgd_options options{.step = 0.04, .steps = 8, .random_start = false, .keep = iterate::last};
     CHECK(largest(pgd{linf{0.1}, options, momentum{decay}}(net, x, y).sub(over_linf)) < 1e-9);

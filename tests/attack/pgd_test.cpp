@@ -8,6 +8,8 @@
 #include <limits>
 #include <redoubt/loss/dlr.hpp>
 #include <redoubt/loss/margin.hpp>
+#include <redoubt/norm/l0.hpp>
+#include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <stdexcept>
@@ -17,6 +19,8 @@
 #include "../models.hpp"
 
 using redoubt::iterate;
+using redoubt::l0;
+using redoubt::l1;
 using redoubt::l2;
 using redoubt::linf;
 using redoubt::pgd;
@@ -144,6 +148,39 @@ TEST_CASE("pgd: over l2 in a box it comes within 2 % of the optimum, which has a
   CHECK(l2::length(found.sub(x)).max().item<double>() <= radius * (1 + 1e-6));
   const at::Tensor reached = exact.sub(found.to(at::kDouble)).mv(w.to(at::kDouble));
   CHECK(reached.div(gain).min().item<double>() > 0.98);
+  CHECK(reached.div(gain).max().item<double>() < 1 + 1e-5);
+}
+
+TEST_CASE("pgd: over l1 in a box it comes within 2 % of the optimum: the radius spent where the gradient is largest") {
+  const at::Tensor w = uniform({1, 50}, 3, -2, 2).flatten();
+  const at::Tensor x = uniform({20, 50}, 1, -0.3, 1.3).clamp(0, 1);
+  const double radius = 4;
+  // Element after element, largest weight first, as far as the box lets it go, until the radius is spent.
+  const at::Tensor order = w.abs().argsort(0, true);
+  const at::Tensor room = at::where(w.gt(0), x, x.neg().add(1)).to(at::kDouble).index_select(1, order);
+  const at::Tensor before = room.cumsum(1).sub(room);
+  const at::Tensor spent = at::minimum(room, before.neg().add(radius).clamp_min(0));
+  const at::Tensor gain = spent.mv(w.abs().to(at::kDouble).index_select(0, order));
+  for (const bool random_start : {false, true}) {
+    const pgd attack{l1{radius}, {.step = radius, .steps = 100, .random_start = random_start}};
+    const at::Tensor found = attack(two_class(w), x, ones_like_labels(x));
+    CHECK(l1::length(found.sub(x)).max().item<double>() <= radius * (1 + 1e-6));
+    const at::Tensor reached = x.sub(found).to(at::kDouble).mv(w.to(at::kDouble));
+    CHECK(reached.div(gain).min().item<double>() > 0.98);
+    CHECK(reached.div(gain).max().item<double>() < 1 + 1e-5);
+  }
+}
+
+TEST_CASE("pgd: over l0 it finds the elements that gain most in the box, and moves each to its end") {
+  const at::Tensor w = uniform({1, 50}, 3, -2, 2).flatten();
+  const at::Tensor x = uniform({20, 50}, 1, -0.3, 1.3).clamp(0, 1);
+  const at::Tensor gains = at::where(w.gt(0), x, x.neg().add(1)).mul(w.abs()).to(at::kDouble);
+  const at::Tensor gain = std::get<0>(gains.topk(5, 1)).sum(1);
+  const pgd attack{l0{5}, {.step = 50, .steps = 20}};
+  const at::Tensor found = attack(two_class(w), x, ones_like_labels(x));
+  CHECK(l0::length(found.sub(x)).max().item<double>() <= 5);
+  const at::Tensor reached = x.sub(found).to(at::kDouble).mv(w.to(at::kDouble));
+  CHECK(reached.div(gain).min().item<double>() > 0.9);
   CHECK(reached.div(gain).max().item<double>() < 1 + 1e-5);
 }
 
@@ -283,6 +320,8 @@ TEST_CASE("pgd: each restart starts elsewhere, where the ball's own draw says") 
   };
   check_starts(linf{0.2});
   check_starts(l2{0.2});
+  check_starts(l1{0.2});
+  check_starts(l0{2});
 }
 
 TEST_CASE("pgd: without a random start it begins at x") {
@@ -400,6 +439,7 @@ TEST_CASE("pgd: radii and steps per sample do to each sample what numbers do to 
   };
   check_each(std::type_identity<linf>{});
   check_each(std::type_identity<l2>{});
+  check_each(std::type_identity<l1>{});
 }
 
 TEST_CASE("pgd: a sample's outcome is the same in any batch, order, and company") {
@@ -430,6 +470,8 @@ TEST_CASE("pgd: a sample's outcome is the same in any batch, order, and company"
     };
     check_ball(linf{0.02 + 0.1 * random.uniform()});
     check_ball(l2{0.05 + 0.4 * random.uniform()});
+    check_ball(l1{0.05 + 0.9 * random.uniform()});
+    check_ball(l0{1.0 + random.below(4)});
   }
 }
 

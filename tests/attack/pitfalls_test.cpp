@@ -98,12 +98,13 @@ TEST_CASE(
 
   const pgd attack{l1{radius}, {.step = 0.5, .steps = 100, .random_start = false, .loss = redoubt::margin{}}};
   const at::Tensor together = attack(model, x, label_one(x)).sub(x);
-  MESSAGE(share(together).min().item<double>(), " ", l1::length(together).min().item<double>());
   CHECK(well_done(together));
   CHECK(share(together).max().item<double>() < 1 + 1e-5);
   for (std::int64_t i = 0; i < 6; ++i) {
     const at::Tensor alone = x.narrow(0, i, 1);
-    CHECK(largest(attack(model, alone, label_one(alone)).sub(alone).sub(together.narrow(0, i, 1))) < 1e-4);
+    // Outcomes, not bits: which of two gradients as good as equal counts as larger may hang on a rounding.
+    const at::Tensor by_itself = attack(model, alone, label_one(alone)).sub(alone);
+    CHECK(std::abs(by_itself.sub(together.narrow(0, i, 1)).mv(w).div(best[i]).item<double>()) < 1e-3);
   }
 
   // One pixel a step, clipped, then scaled back to the radius.

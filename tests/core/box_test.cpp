@@ -36,7 +36,7 @@ TEST_CASE("box: its bounds count as the input's own type rounds them") {
 TEST_CASE("box: an input outside is refused with its range and what to do") {
   CHECK_THROWS_WITH_AS(box{}.require_inside("pgd", at::tensor({0.0F, 1.5F})),
                        "pgd: the input must lie in the box [0, 1], but spans [0, 1.5]; give the box of your data, and "
-                       "normalise inside the model so that radii keep their unit",
+                       "normalise inside the model so that radii keep their unit (redoubt::normalised)",
                        std::invalid_argument);
   CHECK_THROWS_WITH_AS(box{}.require_inside("pgd", at::tensor({-0.25F, 1.0F})), doctest::Contains("spans [-0.25, 1]"),
                        std::invalid_argument);

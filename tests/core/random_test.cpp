@@ -10,6 +10,7 @@
 #include "../models.hpp"
 
 using redoubt::draw;
+using redoubt::laplace_like;
 using redoubt::normal_like;
 using redoubt::uniform_like;
 using redoubt::testing::first_rows;
@@ -81,7 +82,7 @@ TEST_CASE("draws: a sample's numbers are bitwise the same in any batch, order an
     const at::Tensor rows = redoubt::testing::uniform({samples, 1}, random()).mul(1e6).flatten().to(at::kLong);
     const at::Tensor order = redoubt::testing::uniform({samples, 1}, random()).flatten().argsort();
     const at::Tensor some = order.narrow(0, 0, 1 + random.below(static_cast<std::uint32_t>(samples)));
-    for (const auto numbers : {uniform_like, normal_like}) {
+    for (const auto numbers : {uniform_like, normal_like, laplace_like}) {
       const at::Tensor all = numbers(like, rows, where);
       CHECK(at::equal(numbers(like.index_select(0, order), rows.index_select(0, order), where),
                       all.index_select(0, order)));
@@ -93,7 +94,7 @@ TEST_CASE("draws: a sample's numbers are bitwise the same in any batch, order an
 
 TEST_CASE("draws: memory format, type and strides of `like` change nothing; the result is float32 of its shape") {
   const at::Tensor plain = at::empty({3, 2, 4, 5});
-  for (const auto numbers : {uniform_like, normal_like}) {
+  for (const auto numbers : {uniform_like, normal_like, laplace_like}) {
     const at::Tensor expected = numbers(plain, first_rows(3), {.seed = 2});
     CHECK((expected.scalar_type() == at::kFloat));
     CHECK(expected.sizes() == plain.sizes());
@@ -109,7 +110,7 @@ TEST_CASE("draws: memory format, type and strides of `like` change nothing; the 
 }
 
 TEST_CASE("draws: a wider sample begins with the numbers of a narrower one") {
-  for (const auto numbers : {uniform_like, normal_like}) {
+  for (const auto numbers : {uniform_like, normal_like, laplace_like}) {
     const at::Tensor wide = numbers(at::empty({2, 13}), first_rows(2), {.seed = 4});
     for (std::int64_t width = 1; width < 13; ++width) {
       CHECK(at::equal(numbers(at::empty({2, width}), first_rows(2), {.seed = 4}), wide.narrow(1, 0, width)));
@@ -132,6 +133,20 @@ TEST_CASE("normal_like: has the moments of a standard normal, and pairs of it ar
   // P(|z| < 1) and P(|z| > 3).
   CHECK(z.abs().lt(1).to(at::kDouble).mean().item<double>() == doctest::Approx(0.682689).epsilon(0.008));
   CHECK(z.abs().gt(3).to(at::kDouble).mean().item<double>() == doctest::Approx(0.0026998).epsilon(0.2));
+  CHECK(z.isfinite().all().item<bool>());
+}
+
+TEST_CASE("laplace_like: has the moments of a Laplace distribution of scale 1, and no sign says how far") {
+  const at::Tensor z = laplace_like(at::empty({200, 1000}), first_rows(200), {.seed = 3}).to(at::kDouble);
+  // Within 4.5 standard errors of 200,000 draws: |z| is exponential, E|z|^k = k!.
+  const double unit = 4.5 / std::sqrt(200000.0);
+  CHECK(std::abs(z.mean().item<double>()) < unit * std::sqrt(2.0));
+  CHECK(std::abs(z.abs().mean().item<double>() - 1) < unit);
+  CHECK(std::abs(z.pow(2).mean().item<double>() - 2) < unit * std::sqrt(20.0));
+  CHECK(std::abs(z.pow(3).mean().item<double>()) < unit * std::sqrt(720.0));
+  CHECK(z.abs().gt(3).to(at::kDouble).mean().item<double>() == doctest::Approx(std::exp(-3)).epsilon(0.05));
+  CHECK(std::abs(z.sign().mul(z.abs().sub(1)).mean().item<double>()) < unit);
+  CHECK(std::abs(z.slice(1, 0, 1000, 2).mul(z.slice(1, 1, 1000, 2)).mean().item<double>()) < unit * std::sqrt(8.0));
   CHECK(z.isfinite().all().item<bool>());
 }
 

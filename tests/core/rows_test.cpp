@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
-#include <string>
 #include <type_traits>
 
 using redoubt::row_function;
@@ -21,13 +20,7 @@ struct adds {
   [[nodiscard]] adds at(const at::Tensor& rows) const { return {each.index_select(0, rows)}; }
 };
 
-struct not_const {
-  at::Tensor operator()(const at::Tensor& t) { return t; }
-};
-
 static_assert(std::is_convertible_v<adds, number_of_rows>);
-static_assert(!std::is_constructible_v<number_of_rows, not_const>);
-static_assert(!std::is_constructible_v<number_of_rows, std::string>);
 
 }  // namespace
 

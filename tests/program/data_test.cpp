@@ -319,11 +319,11 @@ TEST_CASE("a limit ends within a shard, at its end, or beyond all") {
   const shard_folder folder;
   const auto counts = [&](std::int64_t limit) {
     const sample_source source = folder.source(limit);
-    std::vector<std::int64_t> counts;
+    std::vector<std::int64_t> found;
     for (std::size_t i = 0; i < source.pieces(); ++i) {
-      counts.push_back(source.read(i).count());
+      found.push_back(source.read(i).count());
     }
-    return counts;
+    return found;
   };
   CHECK(counts(1) == std::vector<std::int64_t>{1});
   CHECK(counts(2) == std::vector<std::int64_t>{2});

@@ -212,7 +212,7 @@ TEST_CASE("evaluate warns in words of gradients that are exactly zero") {
   pixel_model(0, 4).save(folder.at("steep.pt"));  // softmax saturates: most samples cannot be moved
   const json report = report_of(folder.line("evaluate", {"--eps=1", "--no-random-start"}, "steep.pt"));
   CHECK(report["zero_gradient_samples"].get<int>() > 100);
-  REQUIRE(report["warnings"].size() == 1);
+  REQUIRE(report["warnings"].size() >= 1);
   CHECK(contains(report["warnings"][0], "gradient of exactly zero"));
   const run_result prose = run_program(folder.line("evaluate", {"--eps=1", "--no-random-start"}, "steep.pt"));
   CHECK(contains(prose.out, "\nwarning: " + report["warnings"][0].get<std::string>() + "\n"));
@@ -559,14 +559,14 @@ TEST_CASE("the security curve falls as known, from the clean accuracy through th
   }
   CHECK(points[8]["eps"].get<double>() == doctest::Approx(16. / 255));
 
-  const auto sizes = [&](const command_line& more) {
-    const json report = report_of(folder.line("evaluate", command_line{"--attack=fgsm", "--eps=8/255"} + more));
+  const auto sizes = [&](const command_line& more, const std::string& eps = "8/255") {
+    const json report = report_of(folder.line("evaluate", command_line{"--attack=fgsm", "--eps=" + eps} + more));
     return report.contains("security_curve") ? report["security_curve"]["points"].size() : 0;
   };
   CHECK(sizes({}) == 0);
   CHECK(sizes({"--curve=4/255,2/255,4/255"}) == 3);
   CHECK(sizes({"--curve=off", "--report", folder.at("report")}) == 0);
-  CHECK(sizes({"--eps=0", "--report", folder.at("report")}) == 0);
+  CHECK(sizes({"--report", folder.at("report")}, "0") == 0);
   CHECK(contains(run_program(folder.line("evaluate", {"--eps=8/255", "--curve=4/255"})).out,
                  "accuracy over eps, PGD-20 on 256 samples: 0: 99.6 %, 4/255: 96.5 %\n"));
 }

@@ -40,7 +40,7 @@ TEST_CASE("the gate promotes a model that is more robust, with the reasons and b
   for (const char* side : {"candidate", "baseline"}) {
     CHECK(keys_of(report[side]) == string_set{"n", "clean_accuracy", "clean_accuracy_ci95", "robust_accuracy",
                                               "robust_accuracy_ci95", "n_nan", "seconds", "zero_gradient_samples",
-                                              "warnings"});
+                                              "warnings", "per_attack", "per_class"});
   }
 }
 

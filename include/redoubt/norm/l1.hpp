@@ -77,7 +77,7 @@ struct l1 {
   static constexpr double spread = 9;
 
   [[nodiscard]] static at::Tensor signs_of(at::Tensor g, double moved) {
-    const double width = g.size(0) == 0 ? 1 : static_cast<double>(g.numel() / g.size(0));
+    const double width = g.numel() == 0 ? 1 : static_cast<double>(g.numel() / g.size(0));
     const double most = std::clamp(std::ceil(moved * width), 1.0, width);
     if (!detail::is_on_host(g)) {
       return detail::signs_of_largest_on_tensors(g, most);

@@ -17,7 +17,7 @@ struct health_limits {
   static constexpr double zero_gradients = 0.01;
   static constexpr double saturated = 0.1;
   static constexpr double restarts = 0.12;
-  static constexpr double queries = 0.02;
+  static constexpr double queries = 0.04;
   static constexpr double one_step_stronger = 0.05;
   static constexpr double one_step_weaker = 0.2;
   static constexpr double smaller_radius = 0.03;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <redoubt/core/box.hpp>
+#include <redoubt/core/error.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/rows.hpp>
 #include <redoubt/norm/detail/tolerance.hpp>
@@ -26,6 +27,7 @@ struct batch_elements {
     if (!x.defined()) {
       return {magnitude, magnitude.new_full({}, std::numeric_limits<double>::infinity())};
     }
+    require(x.sizes() == d.sizes(), "project_into_: the perturbation is ", d.sizes(), ", the sample ", x.sizes());
     const at::Tensor clean = x.to(d.scalar_type());
     const at::Tensor down = clean.sub(bounds.lower.broadcast_over(clean));
     const at::Tensor up = bounds.upper.broadcast_over(clean).sub(clean);

@@ -120,7 +120,7 @@ class serial {
  private:
   // The pairs of the elements [begin, end).
   template <class Room>
-  void read(std::int64_t begin, std::int64_t end, const Room& room) {
+  [[gnu::always_inline]] void read(std::int64_t begin, std::int64_t end, const Room& room) {
     for (std::int64_t i = begin; i < end; i += element::count) {
       const std::int64_t some = end - i;
       const element v = element::load(d_ + i, some);
