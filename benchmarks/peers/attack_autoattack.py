@@ -22,6 +22,12 @@ NORMS = {"linf": "Linf", "l2": "L2", "l1": "L1"}
 BATCH = 500
 
 
+def eps_of(text):
+    """0.1 or 8/255."""
+    above, _, below = text.partition("/")
+    return float(above) / float(below or 1)
+
+
 def files_of(name):
     parts = name.split(",")
     return parts if len(parts) == 3 else [os.path.join(name, part) for part in ("model.pt", "images.pt", "labels.pt")]
@@ -42,7 +48,7 @@ def redoubt(program, files, norm, eps):
 def peer(files, norm, eps):
     model = torch.jit.load(files[0]).eval()
     x, y = torch.load(files[1]), torch.load(files[2])
-    attacker = AutoAttack(model, norm=NORMS[norm], eps=float(eps), seed=0)
+    attacker = AutoAttack(model, norm=NORMS[norm], eps=eps_of(eps), seed=0)
     began = time.process_time()
     adversarial, _ = attacker.run_standard_evaluation(x, y, batch_size=BATCH)
     seconds = time.process_time() - began
