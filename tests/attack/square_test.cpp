@@ -20,8 +20,6 @@ using redoubt::linf;
 using redoubt::square;
 using redoubt::square_options;
 using redoubt::testing::count;
-using redoubt::testing::first_rows;
-using redoubt::testing::labels;
 using redoubt::testing::largest;
 using redoubt::testing::linear_classifier;
 using redoubt::testing::predictions;
