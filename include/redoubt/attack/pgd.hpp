@@ -21,6 +21,7 @@
 #include <redoubt/model/classifier.hpp>
 #include <redoubt/model/untouched.hpp>
 #include <string>
+#include <vector>
 
 namespace redoubt {
 
@@ -46,6 +47,7 @@ struct pgd_options {
   input_transform transform = {};  ///< done to a point before the model sees it for a gradient
   stop_rule stop = {};             ///< which samples to stop work on; needs `iterate::best`
   int eot = 1;                     ///< gradients averaged a step, over the draws of transform and model; >= 1
+  bool shrink_radius = true;       ///< begin in wider balls where the ball asks for it (l1)
 };
 
 /// Projected gradient descent (Madry et al. 2018, arXiv:1706.06083): climbs the loss inside ball and box.
@@ -57,12 +59,17 @@ struct pgd_options {
 /// summed over the batch and never averaged, so that no sample's step depends on its neighbours. With `iterate::best`
 /// all K + 1 points are looked at: K gradients buy K + 1.
 ///
+/// Over a ball with a `widest` (l1: 3) the radius shrinks to the ball's own, unless `shrink_radius` says otherwise: of
+/// the steps 30 % in a ball of so many radii, 30 % half-way to one, each with steps as much longer, and the rest in the
+/// ball itself, from the best point of the part before (Croce & Hein 2021, arXiv:2103.01208, section 4). Only points in
+/// the ball itself count.
+///
 /// Guarantees: modes, buffers, parameters, their `.grad` and the global generators are as they were, also after an
 /// exception; the gradient is taken with respect to the input alone.
 /// Throws std::invalid_argument, naming the value, for options out of range, x outside the box or with a NaN, labels
 /// out of range, logits that are not [N, C], and a model or loss without a gradient. Cost: steps x (forward + input
-/// gradient) a restart, one more forward with `iterate::best`; with a transform one more forward a step; `eot` times
-/// all.
+/// gradient) a restart, one more forward with `iterate::best` (three where the radius shrinks); with a transform one
+/// more forward a step; `eot` times all.
 template <class Ball, class Rule = constant_step>
 struct pgd {
   static_assert(a_ball<Ball>,
@@ -126,6 +133,13 @@ struct pgd {
     }
   };
 
+  // A part of a climb: steps [first, first + steps) of the restart, in a ball of `radii` times the ball's own radius.
+  struct stage {
+    double radii;
+    int first;
+    int steps;
+  };
+
   // What the model says of a point, averaged over the draws.
   struct answer {
     at::Tensor logits;    // [N, C]; of several draws the logarithms of their mean probabilities
@@ -169,12 +183,52 @@ struct pgd {
     return all.best;
   }
 
+  [[nodiscard]] std::vector<stage> stages() const {
+    if constexpr (requires { Ball::widest; }) {
+      if (const int wide = options.steps * 3 / 10; options.shrink_radius && wide > 0) {
+        return {{Ball::widest, 0, wide}, {(Ball::widest + 1) / 2, wide, wide}, {1, 2 * wide, options.steps - 2 * wide}};
+      }
+    }
+    return {{1, 0, options.steps}};
+  }
+
   void climb(const classifier_view& model, climbers now, int restart, detail::best_points& found) const {
-    now.point = start(now, restart);
+    const std::vector<stage> all = stages();
     now.done = now.best.fooled.new_zeros(now.best.fooled.sizes());
-    for (int step = 0; step < options.steps; ++step) {
+    now.point = start(widened(now, all.front()), restart);
+    for (const stage& each : all) {
+      climbers part = widened(now, each);
+      if (each.first > 0) {
+        at::Tensor d = now.point.sub(now.input.x);
+        part.point = constrained_point(part.ball, d, now.input.x, options.box);
+      }
+      if (each.radii == 1) {
+        walk(model, part, restart, each, found);
+        return;
+      }
+      detail::best_points reached = detail::best_points::none(now.input.x, now.input.y);
+      walk(model, part, restart, each, reached);
+      now.best.zero_gradient.logical_or_(reached.zero_gradient);
+      now.point = reached.points;
+    }
+  }
+
+  // The same samples in a wider ball, where nothing has been found yet and nobody stops early.
+  [[nodiscard]] static climbers widened(climbers now, const stage& each) {
+    if (each.radii != 1) {
+      now.ball = with_radius(now.ball, radius_of(now.ball).times(each.radii));
+      now.length = now.length.times(each.radii);
+      now.best = detail::best_points::none(now.input.x, now.input.y);
+      now.taken = row_numbers(now.input.y.size(0), now.input.y);
+    }
+    return now;
+  }
+
+  void walk(const classifier_view& model, climbers now, int restart, const stage& part,
+            detail::best_points& found) const {
+    for (int step = 0; step < part.steps; ++step) {
       const at::Tensor seen = looked_at(now);
-      const answer told = ask(model, now, seen, {.restart = restart, .step = step}, true);
+      const answer told = ask(model, now, seen, {.restart = restart, .step = part.first + step}, true);
       const at::Tensor fooled = detail::is_fooled(told.logits, now.input.y, options.targeted);
       now.best.zero_gradient.logical_or_(
           told.gradient.flatten(1).abs().amax(1).eq(0).logical_and_(fooled.logical_or(now.done).logical_not()));
@@ -186,10 +240,10 @@ struct pgd {
                      .length = now.length,
                      .box = options.box,
                      .step = step,
-                     .steps = options.steps};
+                     .steps = part.steps};
       if (options.keep == iterate::best) {
         offer(now, seen, told.loss, fooled);
-        if (const at::Tensor left = still_climbing(now, view); left.defined()) {
+        if (const at::Tensor left = still_climbing(now, view, part); left.defined()) {
           found.put(now.taken, now.best);
           if (left.size(0) == 0) {
             return;
@@ -203,7 +257,7 @@ struct pgd {
               now.input.x.sizes(), ", gave ", d.sizes());
       now.point = constrained_point(now.ball, d, now.input.x, options.box);
     }
-    settle(model, now, restart);
+    settle(model, now, {.restart = restart, .step = part.first + part.steps});
     found.put(now.taken, now.best);
   }
 
@@ -300,8 +354,8 @@ struct pgd {
   }
 
   // The samples to go on with, once those that are done are a quarter of the batch; else undefined.
-  [[nodiscard]] at::Tensor still_climbing(climbers& now, const step_view& view) const {
-    if (!options.drop_fooled && !now.stop) {
+  [[nodiscard]] at::Tensor still_climbing(climbers& now, const step_view& view, const stage& part) const {
+    if (part.radii != 1 || (!options.drop_fooled && !now.stop)) {
       return {};
     }
     if (options.drop_fooled) {
@@ -328,12 +382,12 @@ struct pgd {
   }
 
   // The point after the last step: kept as it is, or looked at like every other, which needs no gradient.
-  void settle(const classifier_view& model, climbers& now, int restart) const {
+  void settle(const classifier_view& model, climbers& now, position after) const {
     if (!looked()) {
       now.best.points = now.point;
       return;
     }
-    const answer told = ask(model, now, now.point, {.restart = restart, .step = options.steps}, false);
+    const answer told = ask(model, now, now.point, after, false);
     offer(now, now.point, told.loss, detail::is_fooled(told.logits, now.input.y, options.targeted));
   }
 };

@@ -21,6 +21,9 @@ struct l1 {
   double share = 0.045;  ///< of a sample's elements that a step moves; in (0, 1]
 
   static constexpr const char* name = "l1";
+  /// Attacks begin in a ball of so many radii (see `pgd`): from inside, elements that want to move far cannot be told
+  /// from those that want to move at all.
+  static constexpr double widest = 3;
 
   /// sum_i |d_i| of each sample of d [N, ...]: [N].
   [[nodiscard]] static at::Tensor length(const at::Tensor& d) { return d.flatten(1).norm(1, 1); }
