@@ -19,6 +19,7 @@
 #include <redoubt/attack/ni_fgsm.hpp>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/attack/pgd_options.hpp>
 #include <redoubt/attack/scale_invariant.hpp>
 #include <redoubt/attack/spsa.hpp>
 #include <redoubt/attack/square.hpp>
