@@ -121,11 +121,12 @@ TEST_CASE("fab: a linear classifier's nearest point, inside the box, is found in
     for (const int targets : {0, 1}) {
       // Each step crosses the boundary by a twentieth of its length, or less where the box is in the way. The search at
       // the end takes most of that back, all but what lies along elements that the box holds.
-      for (const auto& [steps, within] : {std::pair{1, 0.008}, std::pair{4, 0.0055}, std::pair{30, 0.0055}}) {
+      for (const auto& bound : {std::pair{1, 0.008}, std::pair{4, 0.0055}, std::pair{30, 0.0055}}) {
+        const auto& [steps, within] = bound;
         const minimal_result found = fab{ball, {.steps = steps, .target_classes = targets}}.minimal(model, x, y);
         const at::Tensor excess = found.distance.to(at::kDouble).div(exact).sub(1);
         CAPTURE(ball.name);
-        CAPTURE(steps);
+        CAPTURE(bound.first);
         CHECK(found.found.all().item<bool>());
         CHECK(predictions(model, found.points).ne(y).all().item<bool>());
         CHECK(excess.min().item<double>() > -1e-4);
@@ -405,7 +406,7 @@ TEST_CASE("fab: radii by sample, bounds by channel, any layout of memory") {
   }
 
   const redoubt::box bounds{at::tensor({0.0, -1.0, 0.2}), at::tensor({1.0, 2.0, 0.4})};
-  const smooth_net net = smooth_net::make(3 * 2 * 4, 4, 13);
+  const smooth_net net = smooth_net::make(24, 4, 13);
   const at::Tensor x = bounds.clamp(uniform({20, 3, 2, 4}, 1, -1, 2));
   const at::Tensor y = predictions(net, x);
   with_each_ball([&](const auto& ball) {

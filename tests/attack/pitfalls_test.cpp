@@ -183,7 +183,7 @@ TEST_CASE("pitfall 4: the best point is returned: one that fools if any did") {
     const task given = task::make(seed, 400);
     std::vector<at::Tensor> on_the_way;
     const auto model = [&](const at::Tensor& point) {
-      const at::Tensor logits = given.net(point);
+      at::Tensor logits = given.net(point);
       on_the_way.push_back(logits.argmax(1).ne(given.y));
       return logits;
     };

@@ -92,7 +92,7 @@ TEST_CASE("start_at: points of another type are taken, of another shape are name
 
 TEST_CASE("a user's start is a function of the sample, its row and the restart, and what it gives is not changed") {
   const at::Tensor x = uniform({5, 4}, 1, 0.4, 0.6);
-  const at::Tensor mine = at::full({5, 4}, 7.0F);
+  at::Tensor mine = at::full({5, 4}, 7.0F);
   std::vector<draw> asked;
   const auto start = [&](const at::Tensor& samples, const at::Tensor& rows, const draw& where) {
     CHECK(at::equal(samples, x));

@@ -56,8 +56,9 @@ at::Tensor steps_taken(const at::Tensor& found) {
 }  // namespace
 
 TEST_CASE("stop: an attack for confidence goes on until the margin exceeds k, and no further") {
-  for (const auto& [k, steps] : {std::pair{-0.2, 0.0}, {-0.02, 5.0}, {0.0, 6.0}, {0.1, 11.0}, {9.0, 20.0}}) {
-    CAPTURE(k);
+  for (const auto& wanted : {std::pair{-0.2, 0.0}, {-0.02, 5.0}, {0.0, 6.0}, {0.1, 11.0}, {9.0, 20.0}}) {
+    const auto& [k, steps] = wanted;
+    CAPTURE(wanted.first);
     const auto stop = [k = k](const step_view& now) { return now.loss.gt(k); };
     int calls = 0;
     const auto model = [&](const at::Tensor& x) {

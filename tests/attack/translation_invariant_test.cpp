@@ -52,9 +52,9 @@ at::Tensor convolved(const at::Tensor& images, std::int64_t radius, double devia
 }  // namespace
 
 TEST_CASE("translation_invariant: hands the image on bit by bit, and smooths the gradient that comes back") {
-  for (const auto& [radius, deviations] :
-       {std::pair{0, 3.0}, std::pair{1, 0.0}, std::pair{3, 2.0}, std::pair{7, 3.0}}) {
-    CAPTURE(radius);
+  for (const auto& kernel : {std::pair{0, 3.0}, std::pair{1, 0.0}, std::pair{3, 2.0}, std::pair{7, 3.0}}) {
+    const auto& [radius, deviations] = kernel;
+    CAPTURE(kernel.first);
     const at::Tensor x = uniform({3, 2, 9, 5}, 1).to(at::kDouble).requires_grad_();
     const at::Tensor weight = uniform({3, 2, 9, 5}, 2, -1, 1).to(at::kDouble);
     const translation_invariant with{.radius = radius, .deviations = deviations};

@@ -104,8 +104,9 @@ TEST_CASE("PGD-l1 is at most two points above APGD-l1 of as many steps, and that
     const char* model;
     double apgd;
   };
-  for (const auto& [name, apgd] : {reference{"std", 0.044}, reference{"adv", 0.316}}) {
-    CAPTURE(name);
+  for (const reference& peer : {reference{"std", 0.044}, reference{"adv", 0.316}}) {
+    const auto& [name, apgd] = peer;
+    CAPTURE(peer.model);
     const double ours = accuracy_under_named({.attack = "apgd-ce", .norm = "l1", .eps = 12, .steps = 100}, name);
     CHECK(ours <= apgd + one_image);
     CHECK(accuracy_under_named({.attack = "pgd", .norm = "l1", .eps = 12, .steps = 100}, name) <= ours + 0.02 + 1e-9);

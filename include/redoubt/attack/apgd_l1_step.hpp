@@ -62,7 +62,7 @@ struct apgd_l1_step {
   void begin(const step_view& now) {
     kept.best = detail::highest_point::first(now);
     kept.factor = now.x.new_ones({now.x.size(0)});
-    const auto elements = static_cast<double>(now.x.numel() / std::max<std::int64_t>(now.x.size(0), 1));
+    const std::int64_t elements = now.x.numel() / std::max<std::int64_t>(now.x.size(0), 1);
     if (first_share > 0) {
       kept.moved = kept.factor.mul(elements);
       move(kept.moved.mul(first_share));
@@ -75,7 +75,7 @@ struct apgd_l1_step {
   // Where to go back to the best point, bool [N].
   [[nodiscard]] at::Tensor look_back(const at::Tensor& x) {
     const at::Tensor moved = moved_from(x);
-    const at::Tensor sparser = moved.lt(kept.moved.mul(0.95));
+    at::Tensor sparser = moved.lt(kept.moved.mul(0.95));
     kept.factor = kept.factor.div(1.5).clamp_min_(0.1).masked_fill_(sparser, 1);
     kept.moved = moved;
     move(moved.div(1.5));

@@ -41,9 +41,10 @@ void with_each_sum(const Check& check) {
 TEST_CASE("square: a window's bumps are of length 1, opposite, and fall off from their middles") {
   with_each_sum([](const auto& sum) {
     using sum_t = std::remove_cvref_t<decltype(sum)>;
-    for (const auto& [height, width] : {std::array<std::int64_t, 2>{5, 5}, {3, 7}, {1, 4}, {1, 1}, {6, 2}}) {
-      CAPTURE(height);
-      CAPTURE(width);
+    for (const auto& window : {std::array<std::int64_t, 2>{5, 5}, {3, 7}, {1, 4}, {1, 1}, {6, 2}}) {
+      const auto& [height, width] = window;
+      CAPTURE(window[0]);
+      CAPTURE(window[1]);
       const at::Tensor bumps = window_bumps<sum_t>({height, width}, at::empty({1}, at::kDouble));
       CHECK(largest(length<sum_t>(bumps).sub(1)) < 1e-12);
       const std::int64_t middle = height / 2;

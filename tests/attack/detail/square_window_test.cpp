@@ -19,8 +19,9 @@ TEST_CASE("square: the windows' share halves where the paper's schedule says, sc
   const std::vector<std::pair<std::int64_t, double>> paper{
       {0, 1},    {10, 1},    {11, 2},    {50, 2},    {51, 4},     {200, 4},    {201, 8},    {500, 8},
       {501, 16}, {1000, 16}, {1001, 32}, {2001, 64}, {4001, 128}, {6001, 256}, {8001, 512}, {9999, 512}};
-  for (const auto& [done, part] : paper) {
-    CAPTURE(done);
+  for (const auto& mark : paper) {
+    const auto& [done, part] = mark;
+    CAPTURE(mark.first);
     CHECK(window_share(.8, done, 10000) == .8 / part);
   }
   for (const std::int64_t total : {1, 7, 100, 5000}) {

@@ -197,7 +197,7 @@ void move_to_hyperplane(metric norm, const hyperplane_row<Real>& row, hyperplane
     load_some(row.point + i, left, at);
     load_some(row.lower + i, left, low);
     load_some(row.upper + i, left, high);
-    w = w - w == pack{} ? w * turn : pack{};
+    w = w * pack{} == pack{} ? w * turn : pack{};  // an infinite or NaN element counts for nothing
     const pack way = w > pack{} ? high - at : at - low;
     const pack size = w < pack{} ? -w : w;
     largest_each = size > largest_each ? size : largest_each;
