@@ -80,13 +80,13 @@ TEST_CASE("box: a bound per channel holds for that channel, beside a number or a
 TEST_CASE("box: an input that leaves its channel's bounds is refused, and the channel named") {
   const at::Tensor x = at::full({2, 3, 2, 2}, 0.5);
   CHECK_NOTHROW(box{at::tensor({0.0, 0.5, -1.0}), 1}.require_inside("pgd", x));
-  CHECK_THROWS_WITH_AS(box(at::tensor({0.0, 0.6, -1.0}), 1).require_inside("pgd", x),
+  CHECK_THROWS_WITH_AS((box{at::tensor({0.0, 0.6, -1.0}), 1}.require_inside("pgd", x)),
                        doctest::Contains("channel 1 of the input must lie in the box [0.6, 1], but spans [0.5, 0.5]"),
                        std::invalid_argument);
-  CHECK_THROWS_WITH_AS(box(0, at::tensor({1.0, 0.0, 1.0})).require_inside("pgd", x),
+  CHECK_THROWS_WITH_AS((box{0, at::tensor({1.0, 0.0, 1.0})}.require_inside("pgd", x)),
                        doctest::Contains("finite bounds, lower < upper; got [0, 0]"), std::invalid_argument);
-  CHECK_THROWS_WITH_AS(box(0, at::tensor({1.0, 1.0})).require_inside("pgd", x),
+  CHECK_THROWS_WITH_AS((box{0, at::tensor({1.0, 1.0})}.require_inside("pgd", x)),
                        doctest::Contains("bounds for 2 channels, the input is [2, 3, 2, 2]"), std::invalid_argument);
-  CHECK_THROWS_WITH_AS(box(0, at::ones({3, 1})), doctest::Contains("a number, or one per channel"),
+  CHECK_THROWS_WITH_AS((void)(box{0, at::ones({3, 1})}), doctest::Contains("a number, or one per channel"),
                        std::invalid_argument);
 }

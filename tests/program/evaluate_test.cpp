@@ -427,7 +427,7 @@ class shard_folder : public pixel_folder {
     write_tensor(at("whole.pt"), images);
     fs::create_directory(at("shards"));
     for (const int i : {0, 1, 2}) {
-      write_tensor(shard(i), images.narrow(0, i * 100, i < 2 ? 100 : 56));
+      write_tensor(shard(i), images.narrow(0, std::int64_t{i} * 100, i < 2 ? 100 : 56));
     }
   }
   [[nodiscard]] std::string shard(int i) const { return at("shards/" + std::to_string(i) + ".pt"); }

@@ -39,6 +39,7 @@ evaluation_report hung(const gallery& seen, const std::string& norm = "linf") {
 
 std::vector<std::int64_t> rows_of(const std::vector<attacked_image>& images) {
   std::vector<std::int64_t> rows;
+  rows.reserve(images.size());
   for (const attacked_image& one : images) {
     rows.push_back(one.row);
   }

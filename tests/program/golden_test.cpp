@@ -89,9 +89,10 @@ TEST_CASE("FGSM's accuracy is the reference's to one image") {
 
 TEST_CASE("the program's evaluate gives the reference's numbers") {
   const std::string data = std::string(REDOUBT_DATASET) + "/";
-  const nlohmann::json report = report_of(
-      {"evaluate", "--model", REDOUBT_TEST_DATA "/golden/std.pt", "--images", data + "t10k-images-idx3-ubyte.gz",
-       "--labels", data + "t10k-labels-idx1-ubyte.gz", "--limit=500", "--eps=0.1", "--steps=40", "--no-random-start"});
+  const nlohmann::json report =
+      report_of({"evaluate", "--model", std::string(REDOUBT_TEST_DATA) + "/golden/std.pt", "--images",
+                 data + "t10k-images-idx3-ubyte.gz", "--labels", data + "t10k-labels-idx1-ubyte.gz", "--limit=500",
+                 "--eps=0.1", "--steps=40", "--no-random-start"});
   CHECK(report["options"]["step"].get<double>() == doctest::Approx(0.01));
   CHECK(report["clean_accuracy"] == expected("std", "clean"));
   CHECK(std::abs(report["robust_accuracy"].get<double>() - expected("std", "pgd40_0.1")) <= one_image);

@@ -101,8 +101,8 @@ void run_in_steps(const command_line& line, const std::string& checkpoint, int s
                                                step % 2 == 0 ? SIGINT : SIGTERM);
     REQUIRE_MESSAGE(stopped.exit_code == (step % 2 == 0 ? 130 : 143), stopped.err);
     CHECK(stopped.out.empty());
-    CHECK(stopped.err == "redoubt train: interrupted; checkpoint kept in " + checkpoint + "; go on with --resume " +
-                             checkpoint + "\n");
+    const std::string kept = "checkpoint kept in " + checkpoint;
+    CHECK(stopped.err == "redoubt train: interrupted; " + kept + "; go on with --resume " + checkpoint + "\n");
     CHECK(fs::is_regular_file(checkpoint + "/checkpoint.pt"));
   }
 }
