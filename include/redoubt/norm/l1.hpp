@@ -85,8 +85,8 @@ struct l1 {
 
   [[nodiscard]] at::Tensor signs_of(at::Tensor g, double shares) const {
     require(share > 0 && share <= 1, "l1: share must lie in (0, 1], got ", share);
-    const std::int64_t elements = g.numel() == 0 ? 1 : g.numel() / g.size(0);
-    const auto width = static_cast<double>(elements);
+    const std::int64_t size = g.numel() == 0 ? 1 : g.numel() / g.size(0);
+    const auto width = static_cast<double>(size);
     const double most = std::clamp(std::ceil(share * shares * width), 1.0, width);
     if (!detail::is_on_host(g)) {
       return detail::signs_of_largest_on_tensors(g, most);
