@@ -26,7 +26,6 @@ using redoubt::pgd;
 using redoubt::detail::metric_of;
 using redoubt::testing::count;
 using redoubt::testing::first_rows;
-using redoubt::testing::labels;
 using redoubt::testing::largest;
 using redoubt::testing::normal;
 using redoubt::testing::predictions;

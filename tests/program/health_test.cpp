@@ -80,7 +80,7 @@ TEST_CASE("health: models that overfitted catastrophically give a warning wherev
       CHECK(found.warnings.size() >= 1);
     }
   };
-  // At half of its radius the first is what it seems: FGSM 0.83, PGD-10 0.74.
+  // At half of its radius the first is what it seems (FGSM 0.83, PGD-10 0.74), and the second at a sixth (0.87, 0.76).
   check(0.2, 5e-3, {0.2, 0.25, 0.3});
-  check(0.3, 1e-3, {0.05, 0.1, 0.2, 0.3});
+  check(0.3, 1e-3, {0.1, 0.2, 0.3});
 }
