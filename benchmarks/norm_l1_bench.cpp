@@ -15,7 +15,6 @@
 
 namespace {
 
-
 // Images, many of whose elements are at the box's edges, and perturbations one step after a few steps along gradients
 // that differ little: outside the ball, partly outside the box.
 template <class Ball>
