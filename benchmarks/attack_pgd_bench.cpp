@@ -7,14 +7,13 @@
 #include <torch/types.h>
 
 #include <ATen/Parallel.h>
-#include <algorithm>
-#include <chrono>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <vector>
 
 #include "fashion_net.hpp"
+#include "timing.hpp"
 
 namespace {
 
@@ -48,12 +47,6 @@ void attack_steps(const problem& p) {
   benchmark::DoNotOptimize(attack(p.model, p.x, p.y));
 }
 
-double seconds(void (*work)(const problem&), const problem& p) {
-  const auto began = std::chrono::steady_clock::now();
-  work(p);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-}
-
 // Both in turn within one run, so that what else the machine does falls on both: the median of the pairs' ratios.
 void pgd_40_over_its_floor(benchmark::State& state) {
   const problem p;
@@ -61,13 +54,12 @@ void pgd_40_over_its_floor(benchmark::State& state) {
   attack_steps(p);
   std::vector<double> ratios;
   for ([[maybe_unused]] auto _ : state) {
-    const double floor = seconds(floor_steps, p);
-    const double attack = seconds(attack_steps, p);
+    const double floor = seconds([&] { floor_steps(p); });
+    const double attack = seconds([&] { attack_steps(p); });
     ratios.push_back(attack / floor);
     state.SetIterationTime(attack);
   }
-  std::nth_element(ratios.begin(), ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2), ratios.end());
-  state.counters["ratio_to_floor"] = ratios[ratios.size() / 2];
+  state.counters["ratio_to_floor"] = median(ratios);
 }
 BENCHMARK(pgd_40_over_its_floor)->UseManualTime()->Iterations(21)->Unit(benchmark::kMillisecond);
 

@@ -6,20 +6,15 @@
 #include <torch/types.h>
 
 #include <ATen/Parallel.h>
-#include <algorithm>
-#include <chrono>
 #include <redoubt/attack/square.hpp>
 #include <vector>
 
 #include "fashion_net.hpp"
+#include "timing.hpp"
 
 namespace {
 
 constexpr int queries = 200;
-
-double now_in_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Time in the model and time in all, within one run: what else the machine does falls on both. The median of the runs.
 template <class Ball>
@@ -35,9 +30,8 @@ void square_over_its_queries(benchmark::State& state, const Ball& ball) {
   lift[0] = 100;
   double in_model = 0;
   const auto timed = [&](const at::Tensor& points) {
-    const double began = now_in_seconds();
-    at::Tensor logits = model(points);
-    in_model += now_in_seconds() - began;
+    at::Tensor logits;
+    in_model += seconds([&] { logits = model(points); });
     return logits.add_(lift);
   };
   const redoubt::square attack{ball, {.queries = queries}};
@@ -45,16 +39,12 @@ void square_over_its_queries(benchmark::State& state, const Ball& ball) {
   std::vector<double> over;
   for ([[maybe_unused]] auto _ : state) {
     in_model = 0;
-    const double began = now_in_seconds();
-    benchmark::DoNotOptimize(attack(timed, x, y));
-    const double all = now_in_seconds() - began;
+    const double all = seconds([&] { benchmark::DoNotOptimize(attack(timed, x, y)); });
     ratios.push_back(all / in_model);
     over.push_back((all - in_model) / queries * 1e6);
   }
-  std::sort(ratios.begin(), ratios.end());
-  std::sort(over.begin(), over.end());
-  state.counters["ratio_to_queries"] = ratios[ratios.size() / 2];
-  state.counters["us_over_a_query"] = over[over.size() / 2];
+  state.counters["ratio_to_queries"] = median(ratios);
+  state.counters["us_over_a_query"] = median(over);
 }
 BENCHMARK_CAPTURE(square_over_its_queries, linf, redoubt::linf{.radius = 0.1})->Arg(350)->Arg(50)->Iterations(7);
 BENCHMARK_CAPTURE(square_over_its_queries, l2, redoubt::l2{.radius = 1.5})->Arg(350)->Arg(50)->Iterations(7);

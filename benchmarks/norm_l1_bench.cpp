@@ -4,14 +4,14 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <redoubt/norm/l0.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <string>
 #include <vector>
+
+#include "timing.hpp"
 
 namespace {
 
@@ -81,21 +81,6 @@ void ranked_l0_into(at::Tensor& d, const at::Tensor& x, double count) {
   d.copy_(at::zeros_like(kept).scatter_(1, order, kept.gather(1, order)).view(d.sizes()));
 }
 
-template <class Work>
-double seconds(const Work& work, at::Tensor& d) {
-  const auto began = std::chrono::steady_clock::now();
-  work(d);
-  const double taken = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  benchmark::DoNotOptimize(d);
-  return taken;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 // Both in turn within one run, so that what else the machine does falls on both: the ratio of the medians.
 template <class Ours, class Theirs>
 void compare(benchmark::State& state, const at::Tensor& given, const Ours& ours, const Theirs& theirs, double agree) {
@@ -111,9 +96,11 @@ void compare(benchmark::State& state, const at::Tensor& given, const Ours& ours,
   std::vector<double> their_times;
   for ([[maybe_unused]] auto _ : state) {
     d.copy_(given);
-    our_times.push_back(seconds(ours, d));
+    our_times.push_back(seconds([&] { ours(d); }));
+    benchmark::DoNotOptimize(d);
     e.copy_(given);
-    their_times.push_back(seconds(theirs, e));
+    their_times.push_back(seconds([&] { theirs(e); }));
+    benchmark::DoNotOptimize(e);
     state.SetIterationTime(our_times.back());
   }
   state.counters["median_us"] = 1e6 * median(our_times);
