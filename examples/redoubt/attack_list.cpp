@@ -307,8 +307,8 @@ std::vector<std::string> names_where(bool (*fits)(const attack_kind&, const std:
 }
 
 void require_fits(const attack_kind& one, const attack_settings& settings) {
-  if (!one.norms.empty() && !holds(one.norms, settings.norm)) {
-    const auto knows = [](const attack_kind& other, const std::string& norm) { return holds(other.norms, norm); };
+  if (!one.norms.empty() && !one.knows(settings.norm)) {
+    const auto knows = [](const attack_kind& other, const std::string& norm) { return other.knows(norm); };
     throw std::invalid_argument(text("--attack ", one.name, " does not go with --norm ", settings.norm, ": ", one.name,
                                      " goes with ", listed(one.norms), "; ", settings.norm, " goes with ",
                                      listed(names_where(knows, settings.norm))));
@@ -323,6 +323,10 @@ void require_fits(const attack_kind& one, const attack_settings& settings) {
 }
 
 }  // namespace
+
+bool attack_kind::knows(const std::string& norm) const {
+  return holds(norms, norm);
+}
 
 const std::vector<attack_kind>& attack_kinds() {
   static const std::vector<attack_kind> kinds{

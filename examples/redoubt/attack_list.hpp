@@ -20,6 +20,9 @@ struct attack_kind {
   bool needs_gradient = true;
   std::function<any_attack(const attack_settings&)> make = {};
   std::function<nlohmann::json(const attack_settings&)> options = {};  ///< as they will be used, but for the box
+
+  /// Whether `norm` is one of its norms.
+  [[nodiscard]] bool knows(const std::string& norm) const;
 };
 
 /// All of them, `none` first.

@@ -53,13 +53,9 @@ attack_settings curve_attack(const attack_settings& asked) {
   const std::vector<std::string> names = asked.names();
   const bool by_gradients = std::any_of(names.begin(), names.end(),
                                         [](const std::string& name) { return attack_kind_of(name).needs_gradient; });
-  const auto goes = [&](const char* name) {
-    const std::vector<std::string>& norms = attack_kind_of(name).norms;
-    return std::find(norms.begin(), norms.end(), asked.norm) != norms.end();
-  };
-  if (!by_gradients && goes("square")) {  // the model may have no gradient
+  if (!by_gradients && attack_kind_of("square").knows(asked.norm)) {  // the model may have no gradient
     cheaper.attack = "square";
-  } else if (!goes("apgd-ce")) {
+  } else if (!attack_kind_of("apgd-ce").knows(asked.norm)) {
     cheaper.attack = "pgd";
   }
   return cheaper;
