@@ -345,7 +345,7 @@ TEST_CASE("apgd: gradients averaged over the draws of a transform find their way
 TEST_CASE("apgd: options out of range are named") {
   const auto model = two_class(at::tensor({1.0F, 2.0F}));
   const at::Tensor x = at::full({2, 2}, 0.5);
-  const auto refused = [&](const linf& ball, const apgd_options& options, const char* message) {
+  const auto refused = [&](const auto& ball, const apgd_options& options, const char* message) {
     CHECK_THROWS_WITH_AS((void)(apgd{ball, options}(model, x, ones_like_labels(x))), doctest::Contains(message),
                          std::invalid_argument);
   };
@@ -355,14 +355,10 @@ TEST_CASE("apgd: options out of range are named") {
   refused(linf{0.1}, {.rho = 1.5}, "apgd: rho must lie in [0, 1], got 1.5");
   refused(linf{0.1}, {.rho = std::numeric_limits<double>::quiet_NaN()}, "apgd: rho must lie in [0, 1], got nan");
   refused(linf{0.1}, {.eot = 0}, "apgd: eot must be at least 1, got 0");
-  const auto refused_over_l1 = [&](const l1& ball, const apgd_options& options, const char* message) {
-    CHECK_THROWS_WITH_AS((void)(apgd{ball, options}(model, x, ones_like_labels(x))), doctest::Contains(message),
-                         std::invalid_argument);
-  };
-  refused_over_l1(l1{-0.1}, {}, "apgd: the ball's radius must be finite and not negative, got -0.1");
-  refused_over_l1(l1{0.1}, {.steps = 0}, "apgd: steps must be at least 1, got 0");
-  refused_over_l1(l1{0.1}, {.restarts = 0}, "apgd: restarts must lie in [1, 65535], got 0");
-  refused_over_l1(l1{0.1}, {.eot = 0}, "apgd: eot must be at least 1, got 0");
+  refused(l1{-0.1}, {}, "apgd: the ball's radius must be finite and not negative, got -0.1");
+  refused(l1{0.1}, {.steps = 0}, "apgd: steps must be at least 1, got 0");
+  refused(l1{0.1}, {.restarts = 0}, "apgd: restarts must lie in [1, 65535], got 0");
+  refused(l1{0.1}, {.eot = 0}, "apgd: eot must be at least 1, got 0");
   CHECK_THROWS_WITH_AS((void)(apgd{linf{0.1}, {.loss = redoubt::dlr{}}}(model, x, ones_like_labels(x))),
                        "dlr: needs at least 3 classes, the model has 2; use margin", std::invalid_argument);
 }
