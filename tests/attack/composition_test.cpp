@@ -12,6 +12,7 @@
 #include <redoubt/attack/momentum.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/scale_invariant.hpp>
+#include <redoubt/attack/spsa.hpp>
 #include <redoubt/attack/translation_invariant.hpp>
 #include <redoubt/loss/dlr.hpp>
 #include <redoubt/loss/margin.hpp>
@@ -330,5 +331,9 @@ TEST_CASE("a step rule's own tensors are not changed by what is done to its step
   const at::Tensor x = at::full({3, 2}, 0.5F);
   const at::Tensor found = pgd{linf{0.1}, {}, steady_rule{far}}(model, x, at::ones({3}, at::kLong));
   CHECK(at::allclose(found, x.sub(0.1)));
+  CHECK(at::equal(far, at::full({3, 2}, -7.0F)));
+  const at::Tensor by_scores =
+      redoubt::spsa{linf{0.1}, {.steps = 2, .samples = 2}, steady_rule{far}}(model, x, at::ones({3}, at::kLong));
+  CHECK(at::allclose(by_scores, x.sub(0.1)));
   CHECK(at::equal(far, at::full({3, 2}, -7.0F)));
 }

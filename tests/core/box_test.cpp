@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <vector>
@@ -89,4 +90,15 @@ TEST_CASE("box: an input that leaves its channel's bounds is refused, and the ch
                        doctest::Contains("bounds for 2 channels, the input is [2, 3, 2, 2]"), std::invalid_argument);
   CHECK_THROWS_WITH_AS((void)(box{0, at::ones({3, 1})}), doctest::Contains("a number, or one per channel"),
                        std::invalid_argument);
+}
+
+TEST_CASE("box: a direction keeps what the box lets move, and loses what would leave it, channel by channel") {
+  const at::Tensor point = at::tensor({0.0, 0.0, 0.4, 1.0, 1.0, 0.2}).view({1, 6});
+  const at::Tensor way = at::tensor({-3.0, 2.0, -1.0, 5.0, -4.0, std::nan("")}).view({1, 6});
+  const at::Tensor free = box{}.free_part(way, point);
+  CHECK(at::equal(free.narrow(1, 0, 5), at::tensor({0.0, 2.0, -1.0, 0.0, -4.0}, at::kDouble).view({1, 5}).to(free)));
+  CHECK(free[0][5].isnan().item<bool>());
+  const box narrow{at::tensor({0.0, 0.5}), 1};
+  const at::Tensor down = narrow.free_part(at::full({1, 2}, -1.0F), at::full({1, 2}, 0.5F));
+  CHECK(at::equal(down, at::tensor({-1.0F, 0.0F}).view({1, 2})));
 }

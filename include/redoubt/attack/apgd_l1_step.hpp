@@ -43,12 +43,13 @@ struct apgd_l1_step {
     } else {
       kept.best.offer(now);
       if (now.step % std::max(now.steps * 4 / 100, 1) == 0) {
-        const at::Tensor back = detail::mask_over(look_back(now.x), from);
+        const at::Tensor back = broadcast_rows(look_back(now.x), from);
         from = kept.best.point.where(back, from);
         gradient = kept.best.gradient.where(back, gradient);
       }
     }
-    at::Tensor d = signs_of_largest(free_part(gradient, from, now.box));
+    // Elements that the box holds where they are would use up the step.
+    at::Tensor d = signs_of_largest(now.box.free_part(gradient, from));
     return now.length.scale_(d).mul_(per_sample(kept.factor, d)).add_(from).sub_(now.x);
   }
 
@@ -89,13 +90,6 @@ struct apgd_l1_step {
   void move(const at::Tensor& count) {
     kept.moving = count.ceil().clamp_min(1).to(at::kLong);
     kept.most = kept.moving.numel() == 0 ? 1 : kept.moving.max().item<std::int64_t>();
-  }
-
-  // Elements that the box holds where they are would use up the step.
-  [[nodiscard]] static at::Tensor free_part(const at::Tensor& gradient, const at::Tensor& from, const box& bounds) {
-    const at::Tensor up = gradient.gt(0).logical_and_(from.ge(bounds.upper.broadcast_over(from)));
-    const at::Tensor down = gradient.lt(0).logical_and_(from.le(bounds.lower.broadcast_over(from)));
-    return gradient.masked_fill(up.logical_or_(down), 0);
   }
 
   // The signs of each sample's `moving` largest elements over their number; ties move along.

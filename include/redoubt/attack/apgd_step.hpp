@@ -61,7 +61,7 @@ struct apgd_step {
       kept.best.offer(now);
       if (is_apgd_checkpoint(now.step, now.steps)) {
         look_back(now.step);
-        const at::Tensor mask = detail::mask_over(kept.halved, from);
+        const at::Tensor mask = broadcast_rows(kept.halved, from);
         from = kept.best.point.where(mask, from);
         gradient = kept.best.gradient.where(mask, gradient);
       }

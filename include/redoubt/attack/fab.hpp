@@ -18,6 +18,7 @@
 #include <redoubt/attack/result.hpp>
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/concepts.hpp>
+#include <redoubt/core/extent.hpp>
 #include <redoubt/core/random.hpp>
 #include <redoubt/core/rows.hpp>
 #include <redoubt/loss/margin.hpp>
@@ -336,7 +337,7 @@ struct fab {
       const at::Tensor nearer = distance.lt(least).logical_or_(least.isnan());
       least = distance.where(nearer, least);
       nearest.gap = each.gap.where(nearer, nearest.gap);
-      nearest.normal = each.normal.where(detail::per_sample_mask(nearer, each.normal), nearest.normal);
+      nearest.normal = each.normal.where(broadcast_rows(nearer, each.normal), nearest.normal);
     }
     return nearest;
   }

@@ -5,6 +5,7 @@
 #include <redoubt/attack/detail/nearest_points.hpp>
 #include <redoubt/attack/result.hpp>
 #include <redoubt/core/concepts.hpp>
+#include <redoubt/core/extent.hpp>
 
 namespace redoubt {
 
@@ -31,7 +32,7 @@ namespace detail {
 template <a_ball Ball>
 [[nodiscard]] attack_result within(const Ball& ball, const nearest_points& met, const at::Tensor& x) {
   const at::Tensor inside = met.distance.le(radius_of(ball).broadcast_over(met.distance));
-  return {.adversarial = met.points.to(x.scalar_type()).where(per_sample_mask(inside, x), x.detach()),
+  return {.adversarial = met.points.to(x.scalar_type()).where(broadcast_rows(inside, x), x.detach()),
           .zero_gradient = met.zero_gradient,
           .fooled = inside};
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <redoubt/attack/detail/ball_and_rule.hpp>
 #include <redoubt/attack/detail/best_points.hpp>
 #include <redoubt/attack/detail/gradient.hpp>
 #include <redoubt/attack/detail/input.hpp>
@@ -89,8 +90,7 @@ struct spsa {
  private:
   // The samples under attack; `taken` says where each came from.
   struct climbers {
-    Ball ball;
-    Rule rule;
+    detail::ball_and_rule parts;
     extent length;
     loss_function loss;
     detail::attack_input input;
@@ -99,13 +99,9 @@ struct spsa {
     at::Tensor point;  // where the climb stands
 
     [[nodiscard]] climbers at(const at::Tensor& rows) const {
-      return {at_rows(ball, rows),
-              at_rows(rule, rows),
-              length.at(rows),
-              loss.at(rows),
-              {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
-              best.at(rows),
-              tensor_at(taken, rows),
+      return {parts.at(rows),        length.at(rows),
+              loss.at(rows),         {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
+              best.at(rows),         tensor_at(taken, rows),
               tensor_at(point, rows)};
     }
   };
@@ -135,8 +131,7 @@ struct spsa {
     if (input.x.numel() == 0) {
       return found;
     }
-    climbers now{ball,
-                 rule,
+    climbers now{{ball, rule},
                  options.step,
                  loss(),
                  input,
@@ -168,7 +163,7 @@ struct spsa {
   }
 
   void move(const classifier_view& model, climbers& now, const at::Tensor& climbed, int step) const {
-    const at::Tensor gradient = estimate(model, now, looked_at(now), step);
+    const at::Tensor gradient = estimate(model, now, now.parts.looked_at(now.input.x, now.point, options.box), step);
     now.best.zero_gradient.logical_or_(gradient.flatten(1).abs().amax(1).eq(0));
     const step_view view{.x = now.input.x,
                          .point = now.point,
@@ -179,18 +174,8 @@ struct spsa {
                          .box = options.box,
                          .step = step,
                          .steps = options.steps};
-    at::Tensor d = now.rule.next(now.ball, view);
-    now.point = constrained_point(now.ball, d, now.input.x, options.box);
-  }
-
-  // Where the rule wants its gradient: at the point, if it does not say otherwise.
-  [[nodiscard]] at::Tensor looked_at(climbers& now) const {
-    if constexpr (requires { now.rule.look(now.ball, now.input.x, now.point); }) {
-      at::Tensor d = now.rule.look(now.ball, now.input.x, now.point);
-      return constrained_point(now.ball, d, now.input.x, options.box);
-    } else {
-      return now.point;
-    }
+    at::Tensor d = now.parts.next(view);
+    now.point = now.parts.constrained_point(d, now.input.x, options.box);
   }
 
   // Group by group of samples, so that the model never sees more than a batch.

@@ -67,6 +67,13 @@ struct box {
     return x.clamp(lower.number(), upper.number());
   }
 
+  /// `direction` [N, ...] with zeros where `point`, like it, stands at the bound that it would cross.
+  [[nodiscard]] at::Tensor free_part(const at::Tensor& direction, const at::Tensor& point) const {
+    const at::Tensor up = direction.gt(0).logical_and_(point.ge(upper.broadcast_over(point)));
+    const at::Tensor down = direction.lt(0).logical_and_(point.le(lower.broadcast_over(point)));
+    return direction.masked_fill(up.logical_or_(down), 0);
+  }
+
   /// Throws std::invalid_argument unless lower < upper, both finite, and every element of x lies inside.
   ///
   /// The message of an x that leaves the box names its range and the usual cause. Cost: one pass over x.

@@ -9,11 +9,16 @@
 
 namespace redoubt {
 
-/// `values` [N] reshaped to [N, 1, ...] so that it broadcasts over `like` [N, ...], with like's dtype and device.
-[[nodiscard]] inline at::Tensor per_sample(const at::Tensor& values, const at::Tensor& like) {
+/// `values` [N] reshaped to [N, 1, ...] so that it broadcasts over `like` [N, ...]; a mask stays a mask.
+[[nodiscard]] inline at::Tensor broadcast_rows(const at::Tensor& values, const at::Tensor& like) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
   shape[0] = values.size(0);
-  return values.to(like.options()).view(shape);
+  return values.view(shape);
+}
+
+/// `values` [N] reshaped to [N, 1, ...] so that it broadcasts over `like` [N, ...], with like's dtype and device.
+[[nodiscard]] inline at::Tensor per_sample(const at::Tensor& values, const at::Tensor& like) {
+  return broadcast_rows(values.to(like.options()), like);
 }
 
 /// A length: one number for all samples, or one number per sample ([N]).

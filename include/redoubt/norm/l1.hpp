@@ -60,9 +60,7 @@ struct l1 {
   /// shares that stay the same leave a tenth more of the images unfooled on an adversarially trained model.
   [[nodiscard]] at::Tensor steepest_from(const at::Tensor& g, const at::Tensor& point, const box& bounds,
                                          double progress) const {
-    const at::Tensor up = g.gt(0).logical_and_(point.ge(bounds.upper.broadcast_over(point)));
-    const at::Tensor down = g.lt(0).logical_and_(point.le(bounds.lower.broadcast_over(point)));
-    return signs_of(g.nan_to_num(0).masked_fill_(up.logical_or_(down), 0), std::pow(spread, 1 - 2 * progress));
+    return signs_of(bounds.free_part(g, point).nan_to_num_(0), std::pow(spread, 1 - 2 * progress));
   }
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.

@@ -29,11 +29,14 @@ class ball_and_rule {
   }
   ~ball_and_rule() = default;
 
-  /// The rule's next perturbation.
-  [[nodiscard]] at::Tensor next(const step_view& now) { return held_->next(now); }
+  /// The rule's next perturbation. A copy: what is moved into the ball may be the rule's own.
+  [[nodiscard]] at::Tensor next(const step_view& now) { return held_->next(now).clone(); }
 
-  /// The perturbation where the rule wants its gradient; undefined where that is the point itself.
-  [[nodiscard]] at::Tensor look(const at::Tensor& x, const at::Tensor& point) { return held_->look(x, point); }
+  /// Where the rule wants its gradient: at the point, if it does not say otherwise.
+  [[nodiscard]] at::Tensor looked_at(const at::Tensor& x, const at::Tensor& point, const box& bounds) {
+    at::Tensor d = held_->look(x, point);
+    return d.defined() ? constrained_point(d, x, bounds) : point;
+  }
 
   /// See core's `constrained_point`; changes d.
   [[nodiscard]] at::Tensor constrained_point(at::Tensor& d, const at::Tensor& x, const box& bounds) const {

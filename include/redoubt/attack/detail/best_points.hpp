@@ -2,9 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
 #include <limits>
-#include <vector>
+#include <redoubt/core/extent.hpp>
 
 namespace redoubt::detail {
 
@@ -25,7 +24,7 @@ struct best_points {
   void offer(const at::Tensor& met, const at::Tensor& met_loss, const at::Tensor& met_fooled) {
     const at::Tensor better =
         met_fooled.logical_and(fooled.logical_not()).logical_or_(met_fooled.eq(fooled).logical_and_(met_loss.gt(loss)));
-    points = met.where(per_sample_mask(better, met), points);
+    points = met.where(broadcast_rows(better, met), points);
     loss = met_loss.to(loss.scalar_type()).where(better, loss);
     fooled = fooled.logical_or(met_fooled);
   }
@@ -42,13 +41,6 @@ struct best_points {
     loss.index_copy_(0, rows, part.loss);
     fooled.index_copy_(0, rows, part.fooled);
     zero_gradient.index_copy_(0, rows, part.zero_gradient);
-  }
-
- private:
-  static at::Tensor per_sample_mask(const at::Tensor& mask, const at::Tensor& like) {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
-    shape[0] = mask.size(0);
-    return mask.view(shape);
   }
 };
 

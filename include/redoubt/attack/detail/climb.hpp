@@ -126,12 +126,12 @@ class climb {
   }
 
   void climb_once(const classifier_view& model, climbers now, int restart, best_points& found) const {
-    const std::vector<stage> all = stages();
     now.done = now.best.fooled.new_zeros(now.best.fooled.sizes());
-    now.point = start(widened(now, all.front()), restart);
-    for (const stage& each : all) {
+    for (const stage& each : stages()) {
       climbers part = widened(now, each);
-      if (each.first > 0) {
+      if (each.first == 0) {
+        part.point = start(part, restart);
+      } else {
         at::Tensor d = now.point.sub(now.input.x);
         part.point = part.parts.constrained_point(d, now.input.x, options_.box);
       }
@@ -159,7 +159,7 @@ class climb {
 
   void walk(const classifier_view& model, climbers now, int restart, const stage& part, best_points& found) const {
     for (int step = 0; step < part.steps; ++step) {
-      const at::Tensor seen = looked_at(now);
+      const at::Tensor seen = now.parts.looked_at(now.input.x, now.point, options_.box);
       const answer told = ask(model, now, seen, {.restart = restart, .step = part.first + step}, true);
       const at::Tensor fooled = is_fooled(told.logits, now.input.y, options_.targeted);
       now.best.zero_gradient.logical_or_(
@@ -184,7 +184,7 @@ class climb {
           view = part_of(view, now, left);
         }
       }
-      at::Tensor d = now.parts.next(view).clone();  // what is moved into the ball may be the rule's own
+      at::Tensor d = now.parts.next(view);
       require(d.sizes() == now.input.x.sizes(), name_, ": the step rule must give a perturbation of shape ",
               now.input.x.sizes(), ", gave ", d.sizes());
       now.point = now.parts.constrained_point(d, now.input.x, options_.box);
@@ -208,12 +208,6 @@ class climb {
       return x;
     }
     return options_.box.clamp(now.parts.sample(x, now.input.rows, where).to(x.scalar_type()).add_(x));
-  }
-
-  // Where the rule wants its gradient: at the point, if it does not say otherwise.
-  [[nodiscard]] at::Tensor looked_at(climbers& now) const {
-    at::Tensor d = now.parts.look(now.input.x, now.point);
-    return d.defined() ? now.parts.constrained_point(d, now.input.x, options_.box) : now.point;
   }
 
   // A position in the run: which draws of transform and model come next.

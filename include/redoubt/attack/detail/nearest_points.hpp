@@ -2,18 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
 #include <limits>
-#include <vector>
+#include <redoubt/core/extent.hpp>
 
 namespace redoubt::detail {
-
-/// `mask` [N] in a shape that broadcasts over `like` [N, ...].
-[[nodiscard]] inline at::Tensor per_sample_mask(const at::Tensor& mask, const at::Tensor& like) {
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
-  shape[0] = mask.size(0);
-  return mask.view(shape);
-}
 
 /// For each sample the nearest misclassified point met so far, until one is near enough.
 struct nearest_points {
@@ -34,7 +26,7 @@ struct nearest_points {
   /// a sample ends up with does not depend on how long its neighbours keep it in the batch.
   void offer(const at::Tensor& met, const at::Tensor& met_distance, const at::Tensor& misclassified) {
     const at::Tensor better = misclassified.logical_and(met_distance.lt(distance)).logical_and_(sought());
-    points = met.where(per_sample_mask(better, met), points);
+    points = met.where(broadcast_rows(better, met), points);
     distance = met_distance.where(better, distance);
   }
 
