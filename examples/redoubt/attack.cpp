@@ -5,6 +5,7 @@
 #include "interrupt.hpp"
 #include "progress.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>

@@ -3,13 +3,16 @@
 #include "data.hpp"
 #include "subject.hpp"
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <redoubt/core/box.hpp>
 #include <redoubt/evaluate/report.hpp>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace redoubt::program {
 

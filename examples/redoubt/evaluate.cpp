@@ -11,12 +11,14 @@
 #include "versions.hpp"
 
 #include <ATen/ops/cat.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <redoubt/evaluate/evaluation.hpp>
+#include <redoubt/evaluate/state_file.hpp>
 #include <redoubt/model/detail/archive.hpp>
 #include <sstream>
 #include <utility>
@@ -96,7 +98,7 @@ findings evaluate_all(const settings& chosen, subject& model, const sample_sourc
   progress bar{"attacking", static_cast<double>(data.count()), "images"};
   const evaluation_options options{.batch = chosen.input.batch,
                                    .progress = [&](std::int64_t done) { bar.update(static_cast<double>(done)); },
-                                   .state = chosen.state,
+                                   .state = chosen.state.empty() ? evaluation_state{} : state_file(chosen.state),
                                    .identity = chosen.state.empty() ? std::string{} : identity(chosen),
                                    .probe = probe_of(chosen.attack),
                                    .name = chosen.attack.attack};

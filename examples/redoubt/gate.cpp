@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include "numbers.hpp"
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <redoubt/watch/gate.hpp>
 

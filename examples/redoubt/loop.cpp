@@ -6,6 +6,7 @@
 #include "report_page.hpp"
 #include "versions.hpp"
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 

@@ -1,5 +1,6 @@
 #include "numbers.hpp"
 
+#include <CLI/CLI.hpp>
 #include <redoubt/core/error.hpp>
 
 #include <charconv>

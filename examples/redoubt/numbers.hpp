@@ -1,8 +1,11 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <limits>
 #include <string_view>
+
+namespace CLI {
+class Validator;
+}  // namespace CLI
 
 namespace redoubt::program {
 

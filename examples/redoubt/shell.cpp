@@ -5,6 +5,7 @@
 
 #include <c10/util/Exception.h>
 #include <torch/csrc/api/include/torch/version.h>
+#include <CLI/CLI.hpp>
 
 #include <redoubt/core/version.hpp>
 

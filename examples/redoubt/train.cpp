@@ -8,6 +8,7 @@
 #include "typed_attack.hpp"
 
 #include <torch/optim/adam.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>

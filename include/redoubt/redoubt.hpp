@@ -39,9 +39,11 @@
 #include <redoubt/drift/page_hinkley.hpp>
 #include <redoubt/evaluate/certify.hpp>
 #include <redoubt/evaluate/evaluation.hpp>
+#include <redoubt/evaluate/evaluation_state.hpp>
 #include <redoubt/evaluate/gradient_health.hpp>
 #include <redoubt/evaluate/normal_quantile.hpp>
 #include <redoubt/evaluate/robust_accuracy.hpp>
+#include <redoubt/evaluate/state_file.hpp>
 #include <redoubt/loss/cross_entropy.hpp>
 #include <redoubt/loss/dlr.hpp>
 #include <redoubt/loss/dlr_targeted.hpp>

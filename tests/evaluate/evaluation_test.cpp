@@ -3,9 +3,6 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/worst_case.hpp>
@@ -16,6 +13,7 @@
 #include <vector>
 
 #include "../models.hpp"
+#include "hundred_samples.hpp"
 
 using redoubt::evaluation;
 using redoubt::fgsm;
@@ -24,69 +22,17 @@ using redoubt::pgd;
 using redoubt::robust_accuracy;
 using redoubt::robustness;
 using redoubt::worst_case;
+using redoubt::testing::check_same;
 using redoubt::testing::count;
+using redoubt::testing::hundred_samples;
 using redoubt::testing::normal;
 using redoubt::testing::predictions;
 using redoubt::testing::smooth_net;
+using redoubt::testing::two_attacks;
 using redoubt::testing::uniform;
 
-namespace {
-
-/// A net and 100 samples, of which it gets 70 right.
-struct task {
-  smooth_net net = smooth_net::make(12, 4, 1);
-  at::Tensor x = uniform({100, 12}, 2);
-  at::Tensor y = predictions(net, x);
-
-  task() { y.narrow(0, 10, 30).add_(1).remainder_(4); }
-};
-
-worst_case two_attacks() {
-  return {{{"fgsm", fgsm{linf{0.03}}}, {"pgd", pgd{linf{0.08}, {.step = 0.02, .restarts = 2}}}}};
-}
-
-void check_same(const robustness& a, const robustness& b) {
-  CHECK(a.n == b.n);
-  CHECK(at::equal(a.clean_correct, b.clean_correct));
-  CHECK(at::equal(a.robust_correct, b.robust_correct));
-  CHECK(at::equal(a.fooled_by, b.fooled_by));
-  CHECK(a.zero_gradient_samples == b.zero_gradient_samples);
-  CHECK(a.warnings == b.warnings);
-  REQUIRE(a.per_attack.size() == b.per_attack.size());
-  for (std::size_t i = 0; i < a.per_attack.size(); ++i) {
-    CHECK(a.per_attack[i].name == b.per_attack[i].name);
-    CHECK(a.per_attack[i].attacked == b.per_attack[i].attacked);
-    CHECK(a.per_attack[i].fooled == b.per_attack[i].fooled);
-  }
-  REQUIRE(a.per_class.size() == b.per_class.size());
-  for (std::size_t i = 0; i < a.per_class.size(); ++i) {
-    CHECK(a.per_class[i].n == b.per_class[i].n);
-    CHECK(a.per_class[i].clean == b.per_class[i].clean);
-    CHECK(a.per_class[i].robust == b.per_class[i].robust);
-  }
-}
-
-/// A file that is gone with the test.
-struct state_file {
-  std::string path;
-
-  explicit state_file(const std::string& name)
-      : path{(std::filesystem::temp_directory_path() / ("redoubt_evaluation_test_" + name)).string()} {
-    std::remove(path.c_str());
-  }
-  state_file(const state_file&) = delete;
-  state_file& operator=(const state_file&) = delete;
-  ~state_file() { std::remove(path.c_str()); }
-};
-
-struct stopped : std::runtime_error {
-  stopped() : std::runtime_error{"stopped"} {}
-};
-
-}  // namespace
-
 TEST_CASE("evaluation: shards of any size give what all samples at once give") {
-  const task t;
+  const hundred_samples t;
   const robustness whole = robust_accuracy(two_attacks(), t.net, t.x, t.y);
   CHECK(count(whole.robust_correct) > 5);
   CHECK(count(whole.robust_correct) < 60);
@@ -105,7 +51,7 @@ TEST_CASE("evaluation: shards of any size give what all samples at once give") {
 }
 
 TEST_CASE("evaluation: the tables by attack and by class add up to the accuracies") {
-  const task t;
+  const hundred_samples t;
   const robustness report = robust_accuracy(two_attacks(), t.net, t.x, t.y);
   REQUIRE(report.per_attack.size() == 2);
   CHECK(report.per_attack[0].name == "fgsm");
@@ -132,7 +78,7 @@ TEST_CASE("evaluation: the tables by attack and by class add up to the accuracie
 }
 
 TEST_CASE("evaluation: an attack gets full batches, though some samples are wrong as they are") {
-  const task t;
+  const hundred_samples t;
   std::vector<std::int64_t> batches;
   const auto watching = [&](auto&& /*model*/, const at::Tensor& x, const at::Tensor& /*y*/, const at::Tensor&) {
     batches.push_back(x.size(0));
@@ -143,7 +89,7 @@ TEST_CASE("evaluation: an attack gets full batches, though some samples are wron
 }
 
 TEST_CASE("evaluation: keeps the adversarial examples where asked, and x itself where it attacked nothing") {
-  const task t;
+  const hundred_samples t;
   const fgsm attack{linf{0.05}};
   const robustness report = robust_accuracy(attack, t.net, t.x, t.y, {.batch = 9, .keep_adversarial = true});
   const at::Tensor right = report.clean_correct.nonzero().squeeze(1);
@@ -156,67 +102,10 @@ TEST_CASE("evaluation: keeps the adversarial examples where asked, and x itself 
   CHECK_FALSE(robust_accuracy(attack, t.net, t.x, t.y).adversarial.defined());
 }
 
-TEST_CASE("evaluation: one that was stopped goes on from its state and ends with the same report") {
-  const task t;
-  const robustness whole = robust_accuracy(two_attacks(), t.net, t.x, t.y);
-  for (const int stop_after : {1, 3, 6}) {
-    CAPTURE(stop_after);
-    const state_file state{"resume"};
-    int told = 0;
-    const auto stop = [&](std::int64_t) {
-      if (++told == stop_after) {
-        throw stopped{};
-      }
-    };
-    CHECK_THROWS_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y,
-                                          {.batch = 16, .progress = stop, .state = state.path, .identity = "test"}),
-                    stopped);
-    std::int64_t attacked = 0;
-    const auto counting = [&](const at::Tensor& points) {
-      attacked += points.size(0);
-      return t.net(points);
-    };
-    const robustness resumed =
-        robust_accuracy(two_attacks(), counting, t.x, t.y, {.batch = 16, .state = state.path, .identity = "test"});
-    check_same(resumed, whole);
-    // All is known now: a third run asks the model nothing.
-    attacked = 0;
-    check_same(
-        robust_accuracy(two_attacks(), counting, t.x, t.y, {.batch = 16, .state = state.path, .identity = "test"}),
-        whole);
-    CHECK(attacked == 0);
-  }
-}
-
-TEST_CASE("evaluation: a state of another run, of other samples, or a damaged one is refused") {
-  const task t;
-  const state_file state{"refused"};
-  const auto run = [&](const at::Tensor& x, const at::Tensor& y, const std::string& identity) {
-    return robust_accuracy(two_attacks(), t.net, x, y, {.batch = 16, .state = state.path, .identity = identity});
-  };
-  (void)run(t.x, t.y, "test");
-  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "other"), doctest::Contains("belongs to another run"), std::runtime_error);
-  CHECK_THROWS_WITH_AS((void)run(t.x.mul(0.5), t.y, "test"), doctest::Contains("belongs to another run"),
-                       std::runtime_error);
-  CHECK_THROWS_WITH_AS((void)run(t.x, t.y.add(1).remainder(4), "test"), doctest::Contains("belongs to another run"),
-                       std::runtime_error);
-  CHECK_THROWS_WITH_AS((void)run(t.x.narrow(0, 0, 50), t.y.narrow(0, 0, 50), "test"),
-                       doctest::Contains("belongs to another run"), std::runtime_error);
-  std::string bytes;
-  {
-    std::ifstream file{state.path, std::ios::binary};
-    bytes.assign(std::istreambuf_iterator<char>{file}, {});
-  }
-  std::ofstream{state.path, std::ios::binary} << bytes.substr(0, bytes.size() / 2);
-  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "test"), doctest::Contains(state.path.c_str()), std::runtime_error);
-  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] + 1);
-  std::ofstream{state.path, std::ios::binary} << bytes;
-  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "test"), doctest::Contains(state.path.c_str()), std::runtime_error);
-}
-
 TEST_CASE("evaluation: a state needs an identity, and counts are out of range below 1") {
-  const task t;
-  CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.state = "somewhere"}),
+  const hundred_samples t;
+  const redoubt::evaluation_state state{.name = "somewhere", .read = {}, .write = [](const auto& /*saved*/) {}};
+  CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.state = state}),
                        doctest::Contains("a state needs an identity"), std::invalid_argument);
   CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.evaluations = 0}),
                        doctest::Contains("evaluations must be at least 1, got 0"), std::invalid_argument);

@@ -5,6 +5,7 @@
 #include "small_inputs.hpp"
 
 #include <doctest/doctest.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <csignal>

@@ -3,6 +3,7 @@
 #include "temporary_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <stdexcept>

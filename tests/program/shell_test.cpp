@@ -4,6 +4,7 @@
 
 #include <c10/util/Exception.h>
 #include <doctest/doctest.h>
+#include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <memory>

@@ -6,11 +6,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
+#include <optional>
 #include <redoubt/attack/any_attack.hpp>
 #include <redoubt/attack/detail/input.hpp>
 #include <redoubt/attack/result.hpp>
+#include <redoubt/core/detail/fnv1a.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/rows.hpp>
 #include <redoubt/evaluate/detail/attack_parts.hpp>
@@ -18,6 +19,7 @@
 #include <redoubt/evaluate/detail/sample_of_rows.hpp>
 #include <redoubt/evaluate/detail/saved_evaluation.hpp>
 #include <redoubt/evaluate/detail/summary.hpp>
+#include <redoubt/evaluate/evaluation_state.hpp>
 #include <redoubt/evaluate/predict.hpp>
 #include <redoubt/evaluate/report.hpp>
 #include <redoubt/model/classifier.hpp>
@@ -39,7 +41,7 @@ struct evaluation_options {
   std::function<void(std::int64_t)> progress = {};  ///< told how many samples are done, after each batch
   int evaluations = 1;            ///< how often each point is classified: for randomised models, see `judge`; >= 1
   bool keep_adversarial = false;  ///< whether the report holds the adversarial examples
-  std::string state = {};         ///< file that the state is kept in, to go on from after an interruption; empty: none
+  evaluation_state state = {};    ///< e.g. state_file("run.state"), to go on from after an interruption; empty: none
   std::string identity = {};      ///< model, attack and options in words: what a state must agree on; needed with one
   health_probe probe = {};        ///< e.g. gradient_health{linf{0.1}}; its warnings join the report's; empty: none
   std::int64_t probed = 256;      ///< how many samples the probe is shown, drawn from those that are right; >= 1
@@ -187,12 +189,18 @@ class evaluation {
       return;
     }
     known_ = detail::outcomes::none(y);
-    if (!options_.state.empty() && std::filesystem::exists(options_.state)) {
-      detail::saved_evaluation saved = detail::read_evaluation(options_.state, identity(), y.device());
-      known_ = std::move(saved.known);
+    if (options_.state.empty()) {
+      return;
+    }
+    if (std::optional<detail::saved_evaluation> saved = options_.state.read(y.device())) {
+      if (saved->identity != identity()) {
+        fail("the saved evaluation ", options_.state.name, " belongs to another run: it says ", saved->identity,
+             ", this one is ", identity());
+      }
+      known_ = std::move(saved->known);
       known_until_ = known_.size();
-      known_hash_ = saved.samples;
-      seconds_ = saved.seconds;
+      known_hash_ = saved->samples;
+      seconds_ = saved->seconds;
     }
   }
 
@@ -203,7 +211,7 @@ class evaluation {
 
   void require_known() const {
     if (given_ < known_until_) {
-      fail("the saved evaluation ", options_.state, " belongs to another run: it is of ", known_until_,
+      fail("the saved evaluation ", options_.state.name, " belongs to another run: it is of ", known_until_,
            " samples and more, this one of ", given_);
     }
   }
@@ -218,7 +226,7 @@ class evaluation {
       known_.add(batch.y, judge(view_, batch.x, batch.y, options_.evaluations),
                  options_.keep_adversarial ? batch.x : at::Tensor{});
     } else if (given_ == known_until_ && hash_ != known_hash_) {
-      fail("the saved evaluation ", options_.state, " belongs to another run: its first ", known_until_,
+      fail("the saved evaluation ", options_.state.name, " belongs to another run: its first ", known_until_,
            " samples, labels or row numbers are others");
     }
     const at::Tensor right = known_.clean_correct.index_select(0, batch.index);
@@ -246,7 +254,7 @@ class evaluation {
                   elapsed);
     waiting_ = waiting_.part(count, waiting() - count);
     if (!options_.state.empty()) {
-      detail::write_evaluation(options_.state, {identity(), hash_, known_, seconds_ + since(began_)});
+      options_.state.write({identity(), hash_, known_, seconds_ + since(began_)});
     }
   }
 

@@ -2,11 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/permutation.hpp>
 #include <redoubt/core/random.hpp>
@@ -103,7 +103,8 @@ class tiny_classifier {
         const at::Tensor z = logit(features.index_select(0, batch)).mul(sign.index_select(0, batch));
         const at::Tensor loss =
             z.neg().clamp_min(0).add(z.abs().neg().exp().log1p()).mul(weight.index_select(0, batch)).mean();
-        state.step(weights_, torch::autograd::grad({loss}, weights_), rate, options.weight_decay);
+        loss.backward({}, std::nullopt, false, weights_);
+        state.step(weights_, rate, options.weight_decay);
       }
     }
     for (at::Tensor& w : weights_) {
@@ -120,13 +121,14 @@ class tiny_classifier {
         second_.push_back(w.new_zeros(w.sizes()));
       }
     }
-    void step(std::vector<at::Tensor>& weights, const std::vector<at::Tensor>& gradients, double rate, double decay) {
+    void step(std::vector<at::Tensor>& weights, double rate, double decay) {
       const at::NoGradGuard no_gradient;
       ++steps_;
       const double unbias = std::sqrt(1 - std::pow(0.999, steps_)) / (1 - std::pow(0.9, steps_));
       for (std::size_t i = 0; i < weights.size(); ++i) {
-        first_[i].mul_(0.9).add_(gradients[i], 0.1);
-        second_[i].mul_(0.999).addcmul_(gradients[i], gradients[i], 0.001);
+        const at::Tensor& gradient = weights[i].grad();
+        first_[i].mul_(0.9).add_(gradient, 0.1);
+        second_[i].mul_(0.999).addcmul_(gradient, gradient, 0.001);
         weights[i] = weights[i].mul(1 - rate * decay).sub_(first_[i].div(second_[i].sqrt().add_(1e-8)), rate * unbias);
       }
     }

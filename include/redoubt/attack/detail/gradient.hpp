@@ -1,9 +1,9 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <redoubt/core/error.hpp>
+#include <utility>
 
 namespace redoubt::detail {
 
@@ -19,9 +19,12 @@ namespace redoubt::detail {
           ": the model has no gradient with respect to its input (detached, run without grad mode, or optimised for "
           "inference); use the original model, or an attack that needs no gradient");
   require(loss.requires_grad(), who, ": the loss has no gradient with respect to the logits it was given");
-  const auto gradients = torch::autograd::grad({loss.sum()}, {point}, {}, keep_graph, false, /*allow_unused=*/true);
-  require(gradients[0].defined(), who, ": the loss does not depend on the input");
-  return gradients[0];
+  // torch::autograd::grad would do the same, but its header costs every user of an attack more than all others do.
+  const at::Tensor leaf = point;
+  leaf.mutable_grad().reset();
+  loss.sum().backward({}, keep_graph, false, at::TensorList{leaf});
+  require(leaf.grad().defined(), who, ": the loss does not depend on the input");
+  return std::exchange(leaf.mutable_grad(), {});
 }
 
 /// Whether each sample is where the attacker wants it: at y where `targeted`, elsewhere otherwise. bool [N].

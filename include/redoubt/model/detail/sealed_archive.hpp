@@ -14,10 +14,10 @@
 #include <fstream>
 #include <iomanip>
 #include <iterator>
+#include <redoubt/core/detail/fnv1a.hpp>
 #include <redoubt/core/error.hpp>
 #include <sstream>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -29,14 +29,6 @@ inline std::string first_line(const std::exception& error) {
   const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
   const std::size_t begin = std::min(text.find_first_not_of('\n'), text.size());
   return text.substr(begin, text.find('\n', begin) - begin);
-}
-
-/// A hash that another byte anywhere would change: FNV-1a (Fowler, Noll, Vo). Goes on from `hash`.
-[[nodiscard]] inline std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = 0xcbf29ce484222325) {
-  for (const char byte : bytes) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  }
-  return hash;
 }
 
 /// The hash of `bytes` in 16 hexadecimal digits.
