@@ -8,6 +8,7 @@
 #include <redoubt/core/concepts.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/rows.hpp>
+#include <utility>
 
 namespace redoubt {
 
@@ -69,7 +70,7 @@ struct apgd_step {
     kept.last_loss = now.loss;
     at::Tensor d = ball.steepest(gradient);
     now.length.scale_(d).mul_(per_sample(kept.factor, d)).add_(from).sub_(now.x);
-    at::Tensor moved = constrained_point(ball, d, now.x, now.box);
+    at::Tensor moved = constrained_point(ball, std::move(d), now.x, now.box);
     if (now.step > 0) {
       moved.mul_(inertia).add_(from, 2 - 2 * inertia).sub_(kept.previous, 1 - inertia);
     }

@@ -281,8 +281,8 @@ struct fab {
     at::Tensor high = least.new_ones(least.sizes());
     for (int look = 0; look < looks; ++look) {
       const at::Tensor share = low.add(high).div_(2).maximum(least);
-      at::Tensor d = met_at.sub(now.input.x);
-      now.point = constrained_point(with_radius(now.ball, extent{share.mul(far)}), d, now.input.x, options.box);
+      now.point = constrained_point(with_radius(now.ball, extent{share.mul(far)}), met_at.sub(now.input.x), now.input.x,
+                                    options.box);
       const at::Tensor fooled = is_across(logits_of(model, now.point), now.input.y);
       keep(now, fooled);
       high = share.where(fooled, high);

@@ -24,6 +24,7 @@
 #include <redoubt/norm/linf.hpp>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 namespace redoubt {
 
@@ -200,7 +201,7 @@ struct fmn {
     const Ball near = with_radius(now.ball, extent{now.nearest.distance.minimum(now.farthest)});
     const draw where{.seed = options.seed, .restart = static_cast<std::uint32_t>(restart)};
     at::Tensor d = near.sample(now.input.x, now.input.rows, where).to(now.input.x.scalar_type());
-    return constrained_point(near, d, now.input.x, options.box);
+    return constrained_point(near, std::move(d), now.input.x, options.box);
   }
 
   // The model's answer at the point, which is kept where it fools and is the nearest.
@@ -233,7 +234,7 @@ struct fmn {
     now.bound = next_bound(now, told, gamma);
     const double length = options.step * (0.01 + 0.99 * left);
     at::Tensor d = direction(now, told.gradient).mul_(length).add_(now.point).sub_(now.input.x);
-    now.point = constrained_point(with_radius(now.ball, extent{now.bound}), d, now.input.x, options.box);
+    now.point = constrained_point(with_radius(now.ball, extent{now.bound}), std::move(d), now.input.x, options.box);
   }
 
   // A step of one radius.

@@ -174,8 +174,7 @@ struct spsa {
                          .box = options.box,
                          .step = step,
                          .steps = options.steps};
-    at::Tensor d = now.parts.next(view);
-    now.point = now.parts.constrained_point(d, now.input.x, options.box);
+    now.point = now.parts.constrained_point(now.parts.next(view), now.input.x, options.box);
   }
 
   // Group by group of samples, so that the model never sees more than a batch.

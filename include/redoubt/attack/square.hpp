@@ -195,8 +195,7 @@ struct square {
     if (!now.moves.leaves_ball()) {
       return points;
     }
-    at::Tensor d = points.sub_(now.input.x);
-    return constrained_point(now.ball, d, now.input.x, options.box);
+    return constrained_point(now.ball, points.sub_(now.input.x), now.input.x, options.box);
   }
 
   [[nodiscard]] answer ask(const classifier_view& model, climbers& now, const at::Tensor& points) const {

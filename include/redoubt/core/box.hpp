@@ -67,6 +67,14 @@ struct box {
     return x.clamp(lower.number(), upper.number());
   }
 
+  /// The same in place.
+  at::Tensor& clamp_(at::Tensor& x) const {
+    if (lower.is_per_channel() || upper.is_per_channel()) {
+      return x.clamp_(lower.broadcast_over(x), upper.broadcast_over(x));
+    }
+    return x.clamp_(lower.number(), upper.number());
+  }
+
   /// `direction` [N, ...] with zeros where `point`, like it, stands at the bound that it would cross.
   [[nodiscard]] at::Tensor free_part(const at::Tensor& direction, const at::Tensor& point) const {
     const at::Tensor up = direction.gt(0).logical_and_(point.ge(upper.broadcast_over(point)));

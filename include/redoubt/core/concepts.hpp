@@ -71,18 +71,20 @@ template <has_radius Ball>
   return ball;
 }
 
-/// The point x + d with the perturbation d of x [N, ...] moved into the ball and the point into the box; changes d.
+/// The point x + d with the perturbation d of x [N, ...] moved into the ball and the point into the box.
 ///
+/// d's memory becomes the point's where it is laid out as x: no more is allocated.
 /// The nearest such point where the ball knows it (`projects_into_box`), else the ball's projection clamped to the box,
 /// which leaves no ball that is closed under shrinking elements.
 template <a_ball Ball>
-[[nodiscard]] at::Tensor constrained_point(const Ball& ball, at::Tensor& d, const at::Tensor& x, const box& bounds) {
+[[nodiscard]] at::Tensor constrained_point(const Ball& ball, at::Tensor d, const at::Tensor& x, const box& bounds) {
   if constexpr (projects_into_box<Ball>) {
     ball.project_into_(d, x, bounds);
   } else {
     ball.project_(d);
   }
-  return bounds.clamp(x.add(d));
+  d = d.scalar_type() == x.scalar_type() && d.strides() == x.strides() ? d.add_(x) : x.add(d);
+  return bounds.clamp_(d);
 }
 
 }  // namespace redoubt

@@ -29,8 +29,12 @@ class ball_and_rule {
   }
   ~ball_and_rule() = default;
 
-  /// The rule's next perturbation. A copy: what is moved into the ball may be the rule's own.
-  [[nodiscard]] at::Tensor next(const step_view& now) { return held_->next(now).clone(); }
+  /// The rule's next perturbation, whose memory is nobody else's: it is moved into the ball in place.
+  [[nodiscard]] at::Tensor next(const step_view& now) {
+    at::Tensor d = held_->next(now);
+    const bool own = d.use_count() == 1 && d.storage().use_count() == 1 && d.is_non_overlapping_and_dense();
+    return own ? d : d.clone();
+  }
 
   /// Where the rule wants its gradient: at the point, if it does not say otherwise.
   [[nodiscard]] at::Tensor looked_at(const at::Tensor& x, const at::Tensor& point, const box& bounds) {
@@ -38,9 +42,9 @@ class ball_and_rule {
     return d.defined() ? constrained_point(d, x, bounds) : point;
   }
 
-  /// See core's `constrained_point`; changes d.
-  [[nodiscard]] at::Tensor constrained_point(at::Tensor& d, const at::Tensor& x, const box& bounds) const {
-    return held_->constrained(d, x, bounds);
+  /// See core's `constrained_point`.
+  [[nodiscard]] at::Tensor constrained_point(at::Tensor d, const at::Tensor& x, const box& bounds) const {
+    return held_->constrained(std::move(d), x, bounds);
   }
 
   /// A draw from the ball for each sample of x.
@@ -67,7 +71,7 @@ class ball_and_rule {
     [[nodiscard]] virtual std::unique_ptr<any_pair> copy() const = 0;
     [[nodiscard]] virtual at::Tensor next(const step_view& now) = 0;
     [[nodiscard]] virtual at::Tensor look(const at::Tensor& x, const at::Tensor& point) = 0;
-    [[nodiscard]] virtual at::Tensor constrained(at::Tensor& d, const at::Tensor& x, const box& bounds) const = 0;
+    [[nodiscard]] virtual at::Tensor constrained(at::Tensor d, const at::Tensor& x, const box& bounds) const = 0;
     [[nodiscard]] virtual at::Tensor sample(const at::Tensor& x, const at::Tensor& rows, const draw& where) const = 0;
     [[nodiscard]] virtual std::unique_ptr<any_pair> at(const at::Tensor& rows) const = 0;
     [[nodiscard]] virtual std::unique_ptr<any_pair> widened(double radii) const = 0;
@@ -90,8 +94,8 @@ class ball_and_rule {
         return {};
       }
     }
-    [[nodiscard]] at::Tensor constrained(at::Tensor& d, const at::Tensor& x, const box& bounds) const override {
-      return redoubt::constrained_point(ball, d, x, bounds);
+    [[nodiscard]] at::Tensor constrained(at::Tensor d, const at::Tensor& x, const box& bounds) const override {
+      return redoubt::constrained_point(ball, std::move(d), x, bounds);
     }
     [[nodiscard]] at::Tensor sample(const at::Tensor& x, const at::Tensor& rows, const draw& where) const override {
       return ball.sample(x, rows, where);

@@ -18,6 +18,7 @@
 #include <redoubt/core/rows.hpp>
 #include <redoubt/model/classifier.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace redoubt::detail {
@@ -132,8 +133,7 @@ class climb {
       if (each.first == 0) {
         part.point = start(part, restart);
       } else {
-        at::Tensor d = now.point.sub(now.input.x);
-        part.point = part.parts.constrained_point(d, now.input.x, options_.box);
+        part.point = part.parts.constrained_point(now.point.sub(now.input.x), now.input.x, options_.box);
       }
       if (each.radii == 1) {
         walk(model, part, restart, each, found);
@@ -163,7 +163,7 @@ class climb {
       const answer told = ask(model, now, seen, {.restart = restart, .step = part.first + step}, true);
       const at::Tensor fooled = is_fooled(told.logits, now.input.y, options_.targeted);
       now.best.zero_gradient.logical_or_(
-          told.gradient.flatten(1).abs().amax(1).eq(0).logical_and_(fooled.logical_or(now.done).logical_not()));
+          is_zero(told.gradient).logical_and_(fooled.logical_or(now.done).logical_not()));
       step_view view{.x = now.input.x,
                      .point = now.point,
                      .gradient = told.gradient,
@@ -187,7 +187,7 @@ class climb {
       at::Tensor d = now.parts.next(view);
       require(d.sizes() == now.input.x.sizes(), name_, ": the step rule must give a perturbation of shape ",
               now.input.x.sizes(), ", gave ", d.sizes());
-      now.point = now.parts.constrained_point(d, now.input.x, options_.box);
+      now.point = now.parts.constrained_point(std::move(d), now.input.x, options_.box);
     }
     settle(model, now, {.restart = restart, .step = part.first + part.steps});
     found.put(now.taken, now.best);
@@ -202,12 +202,18 @@ class climb {
       d = now.start(x, now.input.rows, where).to(x.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
       require(d.sizes() == x.sizes(), name_, ": the start must give a perturbation of shape ", x.sizes(), ", gave ",
               d.sizes());
-      return now.parts.constrained_point(d, x, options_.box);
+      return now.parts.constrained_point(std::move(d), x, options_.box);
     }
     if (!options_.random_start) {
       return x;
     }
     return options_.box.clamp(now.parts.sample(x, now.input.rows, where).to(x.scalar_type()).add_(x));
+  }
+
+  // Whether all of a sample's gradient is 0; not by its magnitude, whose memory a step would be asked for anew.
+  [[nodiscard]] static at::Tensor is_zero(const at::Tensor& gradient) {
+    const at::Tensor flat = gradient.flatten(1);
+    return flat.amax(1).eq(0).logical_and_(flat.amin(1).eq(0));
   }
 
   // A position in the run: which draws of transform and model come next.
