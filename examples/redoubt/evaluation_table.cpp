@@ -52,7 +52,7 @@ std::string evaluation_table(const evaluation_report& report) {
     }
     table += '\n';
   }
-  table += text(report.n, " samples, ", duration(report.seconds), '\n');
+  table += text(report.n, report.n == 1 ? " sample, " : " samples, ", duration(report.seconds), '\n');
   for (const std::string& warning : report.warnings) {
     table += "warning: " + warning + '\n';
   }

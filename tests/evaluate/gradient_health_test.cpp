@@ -84,6 +84,14 @@ TEST_CASE("gradient_health: logits a thousand times as large are saturated, and 
   CHECK(warns_of(found, "rounds to 1"));
 }
 
+TEST_CASE("gradient_health: where no sample has a gradient, nothing is said of its direction") {
+  const auto model = [](const at::Tensor& points) { return net(points).mul(0); };
+  const health_report found = gradient_health{linf{0.05}}(model, x, at::zeros({x.size(0)}, at::kLong));
+  CHECK(found.zero_gradients == 1);
+  CHECK(found.cosine == 1);
+  CHECK(found.warnings.size() == 1);
+}
+
 TEST_CASE("gradient_health: a model with the gradient of another is found out by queries") {
   const at::Tensor elsewhere = normal({4, 16}, 77);
   const auto model = [&](const at::Tensor& points) {

@@ -19,7 +19,7 @@ struct health_report {
   double pgd = 1;                          ///< accuracy under PGD-10
   double restarted = 1;                    ///< ... with two more random restarts
   double queried = 1;                      ///< share that neither PGD-10 nor queries without gradients fooled
-  double cosine = 1;                       ///< mean cosine of the gradients at x and at x + uniform noise of the ball
+  double cosine = 1;                       ///< mean cosine of gradients that are not 0 and those at x + uniform noise
   bool randomised = false;                 ///< the same point got other logits when asked again
   std::vector<std::string> warnings = {};  ///< one sentence a sign; empty where there is none
   double crossed = 0;   ///< share fooled somewhere on the way along FGSM's direction, up to two radii
