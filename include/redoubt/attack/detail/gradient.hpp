@@ -7,7 +7,8 @@
 
 namespace redoubt::detail {
 
-/// The gradient of the summed loss [N] with respect to `point` [N, ...] alone: no parameter's `.grad` is touched.
+/// The gradient of the summed loss [N] with respect to the leaf `point` [N, ...] alone: no parameter's `.grad` is
+/// touched.
 ///
 /// `keep_graph` leaves the graph for another loss of the same logits.
 /// Throws std::invalid_argument that says which link of point -> logits -> loss is not differentiable.
@@ -20,11 +21,10 @@ namespace redoubt::detail {
           "inference); use the original model, or an attack that needs no gradient");
   require(loss.requires_grad(), who, ": the loss has no gradient with respect to the logits it was given");
   // torch::autograd::grad would do the same, but its header costs every user of an attack more than all others do.
-  const at::Tensor leaf = point;
-  leaf.mutable_grad().reset();
-  loss.sum().backward({}, keep_graph, false, at::TensorList{leaf});
-  require(leaf.grad().defined(), who, ": the loss does not depend on the input");
-  return std::exchange(leaf.mutable_grad(), {});
+  point.mutable_grad().reset();
+  loss.sum().backward({}, keep_graph, false, at::TensorList{point});
+  require(point.grad().defined(), who, ": the loss does not depend on the input");
+  return std::exchange(point.mutable_grad(), {});
 }
 
 /// Whether each sample is where the attacker wants it: at y where `targeted`, elsewhere otherwise. bool [N].
