@@ -9,7 +9,6 @@ using redoubt::linf;
 using redoubt::detail::square_linf;
 using redoubt::detail::window_size;
 using redoubt::testing::first_rows;
-using redoubt::testing::largest;
 using redoubt::testing::uniform;
 
 namespace {
