@@ -33,16 +33,21 @@ def files_of(name):
     return parts if len(parts) == 3 else [os.path.join(name, part) for part in ("model.pt", "images.pt", "labels.pt")]
 
 
-def redoubt(program, files, norm, eps):
-    flags = ["--model", files[0], "--images", files[1], "--labels", files[2], "--attack", "auto", "--norm", norm]
-    command = [program, "evaluate", *flags, "--eps", eps, "--batch", str(BATCH), "--json"]
+def run_redoubt(*command):
+    """The finished process and the CPU seconds that it took, on one thread."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def redoubt(program, files, norm, eps):
+    flags = ["--model", files[0], "--images", files[1], "--labels", files[2], "--attack", "auto", "--norm", norm]
+    done, seconds = run_redoubt(program, "evaluate", *flags, "--eps", eps, "--batch", str(BATCH), "--json")
     report = json.loads(done.stdout)
     if done.returncode != 0:
         sys.exit(report["error"]["message"])
-    return report["robust_accuracy"], after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return report["robust_accuracy"], seconds
 
 
 def peer(files, norm, eps):

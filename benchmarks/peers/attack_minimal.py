@@ -11,15 +11,13 @@ attack alone for Foolbox.
 """
 
 import os
-import resource
-import subprocess
 import sys
 import tempfile
 import time
 
 import foolbox
 import torch
-from attack_autoattack import files_of
+from attack_autoattack import files_of, run_redoubt
 
 # The norm, redoubt's attack, a radius that leaves nothing out, and Foolbox's attack.
 RUNS = [
@@ -36,11 +34,10 @@ def redoubt(program, files, norm, attack, eps):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "adversarial.pt")
         flags = ["--model", files[0], "--images", files[1], "--labels", files[2], "--batch", "500", "--out", out]
-        command = [program, "attack", *flags, "--attack", attack, "--norm", norm, "--eps", str(eps)]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return torch.load(out), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        done, seconds = run_redoubt(program, "attack", *flags, "--attack", attack, "--norm", norm, "--eps", str(eps))
+        if done.returncode != 0:
+            sys.exit(done.stderr.decode())
+        return torch.load(out), seconds
 
 
 def peer(model, x, y, attack):

@@ -4,14 +4,13 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <redoubt/evaluate/robust_accuracy.hpp>
 #include <stdexcept>
 #include <string>
 
+#include "../program/temporary_folder.hpp"
 #include "hundred_samples.hpp"
 
 using redoubt::robust_accuracy;
@@ -22,19 +21,6 @@ using redoubt::testing::hundred_samples;
 using redoubt::testing::two_attacks;
 
 namespace {
-
-/// A file that is gone with the test.
-struct temporary_file {
-  std::string path;
-
-  explicit temporary_file(const std::string& name)
-      : path{(std::filesystem::temp_directory_path() / ("redoubt_state_file_test_" + name)).string()} {
-    std::remove(path.c_str());
-  }
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
-  ~temporary_file() { std::remove(path.c_str()); }
-};
 
 struct stopped : std::runtime_error {
   stopped() : std::runtime_error{"stopped"} {}
@@ -47,7 +33,8 @@ TEST_CASE("state_file: an evaluation that was stopped goes on from its state and
   const robustness whole = robust_accuracy(two_attacks(), t.net, t.x, t.y);
   for (const int stop_after : {1, 3, 6}) {
     CAPTURE(stop_after);
-    const temporary_file file{"resume"};
+    const temporary_folder folder;
+    const std::string path = folder / "resume";
     int told = 0;
     const auto stop = [&](std::int64_t) {
       if (++told == stop_after) {
@@ -56,7 +43,7 @@ TEST_CASE("state_file: an evaluation that was stopped goes on from its state and
     };
     CHECK_THROWS_AS(
         (void)robust_accuracy(two_attacks(), t.net, t.x, t.y,
-                              {.batch = 16, .progress = stop, .state = state_file(file.path), .identity = "test"}),
+                              {.batch = 16, .progress = stop, .state = state_file(path), .identity = "test"}),
         stopped);
     std::int64_t attacked = 0;
     const auto counting = [&](const at::Tensor& points) {
@@ -64,12 +51,12 @@ TEST_CASE("state_file: an evaluation that was stopped goes on from its state and
       return t.net(points);
     };
     const robustness resumed = robust_accuracy(two_attacks(), counting, t.x, t.y,
-                                               {.batch = 16, .state = state_file(file.path), .identity = "test"});
+                                               {.batch = 16, .state = state_file(path), .identity = "test"});
     check_same(resumed, whole);
     // All is known now: a third run asks the model nothing.
     attacked = 0;
     check_same(robust_accuracy(two_attacks(), counting, t.x, t.y,
-                               {.batch = 16, .state = state_file(file.path), .identity = "test"}),
+                               {.batch = 16, .state = state_file(path), .identity = "test"}),
                whole);
     CHECK(attacked == 0);
   }
@@ -77,10 +64,10 @@ TEST_CASE("state_file: an evaluation that was stopped goes on from its state and
 
 TEST_CASE("state_file: one of another run, of other samples, or a damaged one is refused") {
   const hundred_samples t;
-  const temporary_file file{"refused"};
+  const temporary_folder folder;
+  const std::string path = folder / "refused";
   const auto run = [&](const at::Tensor& x, const at::Tensor& y, const std::string& identity) {
-    return robust_accuracy(two_attacks(), t.net, x, y,
-                           {.batch = 16, .state = state_file(file.path), .identity = identity});
+    return robust_accuracy(two_attacks(), t.net, x, y, {.batch = 16, .state = state_file(path), .identity = identity});
   };
   (void)run(t.x, t.y, "test");
   CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "other"), doctest::Contains("belongs to another run"), std::runtime_error);
@@ -92,12 +79,12 @@ TEST_CASE("state_file: one of another run, of other samples, or a damaged one is
                        doctest::Contains("belongs to another run"), std::runtime_error);
   std::string bytes;
   {
-    std::ifstream in{file.path, std::ios::binary};
+    std::ifstream in{path, std::ios::binary};
     bytes.assign(std::istreambuf_iterator<char>{in}, {});
   }
-  std::ofstream{file.path, std::ios::binary} << bytes.substr(0, bytes.size() / 2);
-  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "test"), doctest::Contains(file.path.c_str()), std::runtime_error);
+  std::ofstream{path, std::ios::binary} << bytes.substr(0, bytes.size() / 2);
+  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "test"), doctest::Contains(path.c_str()), std::runtime_error);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] + 1);
-  std::ofstream{file.path, std::ios::binary} << bytes;
-  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "test"), doctest::Contains(file.path.c_str()), std::runtime_error);
+  std::ofstream{path, std::ios::binary} << bytes;
+  CHECK_THROWS_WITH_AS((void)run(t.x, t.y, "test"), doctest::Contains(path.c_str()), std::runtime_error);
 }

@@ -235,7 +235,7 @@ struct carlini_wagner {
     const at::Tensor slope = detail::input_gradient(name, lead, logits, leaf);
     const at::NoGradGuard no_gradient;
     const at::Tensor fooled = keep(now, point, logits, lead, given_up);
-    now.nearest.zero_gradient.logical_or_(slope.flatten(1).abs().amax(1).eq(0).logical_and_(fooled.logical_not()));
+    now.nearest.zero_gradient.logical_or_(detail::is_zero(slope).logical_and_(fooled.logical_not()));
     const at::Tensor short_of = lead.detach().to(d.scalar_type()).neg().add(options.confidence);
     const at::Tensor pushed = short_of.gt(0);
     const at::Tensor push = now.constant.mul(pushed);

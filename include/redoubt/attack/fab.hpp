@@ -235,8 +235,7 @@ struct fab {
     for (int step = 0; step < options.steps; ++step) {
       boundary edge = linearised(model, now);
       keep(now, edge.fooled);
-      now.nearest.zero_gradient.logical_or_(
-          edge.normal.flatten(1).abs().amax(1).eq(0).logical_and_(now.nearest.sought()));
+      now.nearest.zero_gradient.logical_or_(detail::is_zero(edge.normal).logical_and_(now.nearest.sought()));
       // Those that are done leave once they are a quarter of the batch.
       const at::Tensor left = now.nearest.sought().nonzero().squeeze(1);
       if (4 * left.size(0) <= 3 * now.taken.size(0)) {

@@ -177,8 +177,7 @@ struct fmn {
     now.reached = now.farthest.new_full(now.farthest.sizes(), std::numeric_limits<double>::infinity());
     for (int step = 0; step < options.steps; ++step) {
       answer told = look(model, now, /*with_gradient=*/true);
-      now.nearest.zero_gradient.logical_or_(
-          told.gradient.flatten(1).abs().amax(1).eq(0).logical_and_(told.fooled.logical_not()));
+      now.nearest.zero_gradient.logical_or_(detail::is_zero(told.gradient).logical_and_(told.fooled.logical_not()));
       const at::Tensor left = now.nearest.sought().nonzero().squeeze(1);
       if (4 * left.size(0) <= 3 * now.taken.size(0)) {
         found.put(now.taken, now.nearest);

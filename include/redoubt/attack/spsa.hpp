@@ -164,7 +164,7 @@ struct spsa {
 
   void move(const classifier_view& model, climbers& now, const at::Tensor& climbed, int step) const {
     const at::Tensor gradient = estimate(model, now, now.parts.looked_at(now.input.x, now.point, options.box), step);
-    now.best.zero_gradient.logical_or_(gradient.flatten(1).abs().amax(1).eq(0));
+    now.best.zero_gradient.logical_or_(detail::is_zero(gradient));
     const step_view view{.x = now.input.x,
                          .point = now.point,
                          .gradient = gradient,

@@ -102,7 +102,7 @@ struct gradient_health {
     const probed all = probed{ball, input}.at(right.narrow(0, 0, count));
     look_at_logits(model, all, found);
     const at::Tensor gradient = gradient_at(model, all, all.input.x);
-    found.zero_gradients = share_of(gradient.flatten(1).abs().amax(1).eq(0));
+    found.zero_gradients = share_of(detail::is_zero(gradient));
     found.cosine = cosine_with_noise(model, all, gradient);
     if constexpr (one_step_is_strong) {
       walk(model, all, gradient, found);
@@ -220,7 +220,7 @@ struct gradient_health {
     const at::Tensor noise = all.ball.sample(x, all.input.rows, {.seed = options.seed}).to(x.scalar_type());
     const at::Tensor there = gradient_at(model, all, options.box.clamp(x.add(noise)));
     const at::Tensor cosines = unit(gradient).mul(unit(there)).sum(1);
-    const at::Tensor known = gradient.flatten(1).abs().amax(1).ne(0);  // a gradient of zero has no direction
+    const at::Tensor known = detail::is_zero(gradient).logical_not_();  // a gradient of zero has no direction
     return known.any().template item<bool>() ? cosines.masked_select(known).mean().template item<double>() : 1;
   }
 

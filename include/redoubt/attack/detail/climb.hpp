@@ -210,12 +210,6 @@ class climb {
     return options_.box.clamp(now.parts.sample(x, now.input.rows, where).to(x.scalar_type()).add_(x));
   }
 
-  // Whether all of a sample's gradient is 0; not by its magnitude, whose memory a step would be asked for anew.
-  [[nodiscard]] static at::Tensor is_zero(const at::Tensor& gradient) {
-    const at::Tensor flat = gradient.flatten(1);
-    return flat.amax(1).eq(0).logical_and_(flat.amin(1).eq(0));
-  }
-
   // A position in the run: which draws of transform and model come next.
   struct position {
     int restart;

@@ -27,6 +27,14 @@ namespace redoubt::detail {
   return std::exchange(point.mutable_grad(), {});
 }
 
+/// Whether all of a sample's gradient [N, ...] is 0, bool [N]; a NaN is not.
+///
+/// By its extremes and not by its magnitude, for which each step would ask for the batch's memory once more.
+[[nodiscard]] inline at::Tensor is_zero(const at::Tensor& gradient) {
+  const at::Tensor flat = gradient.flatten(1);
+  return flat.amax(1).eq(0).logical_and_(flat.amin(1).eq(0));
+}
+
 /// Whether each sample is where the attacker wants it: at y where `targeted`, elsewhere otherwise. bool [N].
 ///
 /// A sample with a NaN among its logits is not at any label.
