@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
 #include <redoubt/attack/worst_case.hpp>
@@ -102,9 +103,13 @@ TEST_CASE("evaluation: keeps the adversarial examples where asked, and x itself 
   CHECK_FALSE(robust_accuracy(attack, t.net, t.x, t.y).adversarial.defined());
 }
 
-TEST_CASE("evaluation: a state needs an identity, and counts are out of range below 1") {
+TEST_CASE("evaluation: a state needs both functions and an identity, and counts are out of range below 1") {
   const hundred_samples t;
-  const redoubt::evaluation_state state{.name = "somewhere", .read = {}, .write = [](const auto& /*saved*/) {}};
+  const redoubt::evaluation_state half{.name = "somewhere", .read = {}, .write = [](const auto& /*saved*/) {}};
+  CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.state = half, .identity = "test"}),
+                       doctest::Contains("a state needs both its functions, read and write"), std::invalid_argument);
+  redoubt::evaluation_state state = half;
+  state.read = [](const auto& /*device*/) { return std::nullopt; };
   CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.state = state}),
                        doctest::Contains("a state needs an identity"), std::invalid_argument);
   CHECK_THROWS_WITH_AS((void)robust_accuracy(two_attacks(), t.net, t.x, t.y, {.evaluations = 0}),

@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
@@ -16,6 +14,7 @@
 #include <vector>
 
 #include "../drift/golden.hpp"
+#include "temporary_folder.hpp"
 
 using nlohmann::json;
 
@@ -44,20 +43,17 @@ run_result detect(std::vector<std::string> arguments) {
   return {code, out.str(), err.str()};
 }
 
-/// A file that lives as long as this does.
-struct temporary_file {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("redoubt_detect_test_" + std::to_string(::getpid()) + ".csv");
+/// A file with this content that lives as long as this does.
+struct csv_file {
+  temporary_folder folder;
+  std::filesystem::path path = folder / "losses.csv";
 
-  explicit temporary_file(const std::string& content) { std::ofstream{path} << content; }
-  ~temporary_file() { std::filesystem::remove(path); }
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
+  explicit csv_file(const std::string& content) { std::ofstream{path} << content; }
 };
 
 /// What ddm makes of a file with this content.
 run_result ddm_over(const std::string& content) {
-  const temporary_file file{content};
+  const csv_file file{content};
   return detect({"--detector", "ddm", "--input", file.path.string()});
 }
 
@@ -163,7 +159,7 @@ TEST_CASE("detect reads standard input for -") {
 }
 
 TEST_CASE("detect takes spaces, signs, carriage returns and a last line without its end") {
-  const temporary_file file{" 1.5\r\n+2\t\n-3e-1"};
+  const csv_file file{" 1.5\r\n+2\t\n-3e-1"};
   const run_result run = detect({"--json", "--detector", "cusum", "--input", file.path.string()});
   CHECK(run.exit_code == 0);
   CHECK(run.report().at("n") == 3);

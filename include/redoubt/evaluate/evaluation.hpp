@@ -168,6 +168,8 @@ class evaluation {
     require(options_.evaluations >= 1, "evaluation: evaluations must be at least 1, got ", options_.evaluations);
     require(options_.probed >= 1, "evaluation: probed must be at least 1, got ", options_.probed);
     require(!options_.rows.defined(), "evaluation: rows are given to add, with the samples");
+    require(static_cast<bool>(options_.state.read) == static_cast<bool>(options_.state.write),
+            "evaluation: a state needs both its functions, read and write");
     require(options_.state.empty() || !options_.identity.empty(),
             "evaluation: a state needs an identity that says which model, attack and options it is of");
   }
