@@ -8,7 +8,6 @@
 
 #include <ATen/Parallel.h>
 #include <redoubt/attack/pgd.hpp>
-#include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <vector>
 
@@ -64,27 +63,5 @@ void pgd_40_over_its_floor(benchmark::State& state) {
   state.counters["ratio_to_floor"] = median(ratios);
 }
 BENCHMARK(pgd_40_over_its_floor)->UseManualTime()->Iterations(21)->Unit(benchmark::kMillisecond);
-
-// What a step does beside the model: step along the steepest direction, project, clamp.
-template <class Ball>
-void step_and_project(benchmark::State& state) {
-  at::set_num_threads(1);
-  const std::vector<std::int64_t> shape{state.range(0), state.range(1), state.range(2), state.range(2)};
-  const at::Tensor rows = torch::arange(shape[0]);
-  const at::Tensor x = redoubt::uniform_like(torch::empty(shape), rows, {.seed = 1});
-  const at::Tensor gradient = redoubt::normal_like(x, rows, {.seed = 2});
-  const Ball ball{.radius = 8.0 / 255};
-  at::Tensor d = ball.sample(x, rows, {.seed = 3});
-  for ([[maybe_unused]] auto _ : state) {
-    d.add_(ball.steepest(gradient), 2.0 / 255);
-    ball.project_(d);
-    d = x.add(d).clamp_(0, 1).sub_(x);
-    benchmark::DoNotOptimize(d);
-  }
-  // x, gradient and d read, d written: what a fused pass would move.
-  state.SetBytesProcessed(state.iterations() * 4 * static_cast<std::int64_t>(x.nbytes()));
-}
-BENCHMARK(step_and_project<redoubt::linf>)->Args({256, 1, 28})->Args({32, 3, 32})->Args({16, 3, 224});
-BENCHMARK(step_and_project<redoubt::l2>)->Args({256, 1, 28})->Args({32, 3, 32})->Args({16, 3, 224});
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "../models.hpp"
 #include "projections.hpp"
+#include "steps.hpp"
 
 using redoubt::l0;
 using redoubt::testing::first_rows;
@@ -194,4 +195,8 @@ TEST_CASE("l0: draws belong to rows, and counts per sample follow them through a
   CHECK(l0::length(none).numel() == 0);
   CHECK(l0{1}.sample(none, first_rows(0), {}).numel() == 0);
   CHECK(l0::steepest(none).numel() == 0);
+}
+
+TEST_CASE("l0: a step at once is what the operations give") {
+  redoubt::testing::check_steps_at_once([](const redoubt::extent& radius) { return l0{radius}; }, 20, 1.0);
 }

@@ -10,6 +10,7 @@
 
 #include "../models.hpp"
 #include "projections.hpp"
+#include "steps.hpp"
 
 using redoubt::l1;
 using redoubt::testing::bisected;
@@ -237,4 +238,8 @@ TEST_CASE("l1: draws belong to rows, and radii per sample follow them through at
   CHECK(l1::length(none).numel() == 0);
   CHECK(l1{0.1}.sample(none, first_rows(0), {}).numel() == 0);
   CHECK(l1{0.1}.steepest(none).numel() == 0);
+}
+
+TEST_CASE("l1: a step at once is what the operations give") {
+  redoubt::testing::check_steps_at_once([](const redoubt::extent& radius) { return l1{radius}; }, 6, 6);
 }

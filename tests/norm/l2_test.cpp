@@ -9,6 +9,7 @@
 
 #include "../models.hpp"
 #include "projections.hpp"
+#include "steps.hpp"
 
 using redoubt::l2;
 using redoubt::testing::bisected;
@@ -253,4 +254,8 @@ TEST_CASE("l2: takes float64, channels last, and no samples at all") {
   CHECK(l2{0.1}.project_(none).numel() == 0);
   CHECK(l2::length(none).numel() == 0);
   CHECK(l2{0.1}.sample(none, first_rows(0), {}).numel() == 0);
+}
+
+TEST_CASE("l2: a step at once is what the operations give") {
+  redoubt::testing::check_steps_at_once([](const redoubt::extent& radius) { return l2{radius}; }, 1.5, 1.0);
 }

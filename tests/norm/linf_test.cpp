@@ -5,12 +5,17 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "../models.hpp"
+#include "steps.hpp"
 
+using redoubt::box;
+using redoubt::extent;
 using redoubt::linf;
 using redoubt::testing::first_rows;
 using redoubt::testing::normal;
+using redoubt::testing::step_problem;
 
 TEST_CASE("linf: the length of a sample is its largest element") {
   CHECK(at::equal(linf::length(at::tensor({1.0, -4.0, 2.0, 0.0, 0.5, -0.25}).view({2, 1, 3})), at::tensor({4.0, 0.5})));
@@ -104,4 +109,76 @@ TEST_CASE("linf: takes float64, channels last, and no samples at all") {
   CHECK(linf{0.1}.project_(none).numel() == 0);
   CHECK(linf::length(none).numel() == 0);
   CHECK(linf{0.1}.sample(none, first_rows(0), {}).numel() == 0);
+}
+
+namespace {
+
+// The operations of a step one after the other, as torchattacks has them.
+at::Tensor step_by_step(const at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& radius,
+                        const extent& length, const box& bounds) {
+  at::Tensor along = g.sign();
+  at::Tensor d = point.add(length.scale_(along)).sub(x);
+  return bounds.clamp(x.add(radius.clamp_(d)));
+}
+
+}  // namespace
+
+TEST_CASE("linf: a step at once is bit by bit what the operations give, whatever the shape, layout and numbers") {
+  const std::uint64_t seed = redoubt::testing::random_seed();
+  CAPTURE(seed);
+  redoubt::philox_sequence random{seed};
+  for (int trial = 0; trial < 60; ++trial) {
+    const std::int64_t samples = 1 + random.below(5);
+    const std::int64_t channels = 1 + random.below(4);
+    const std::vector<std::int64_t> shape{samples, channels, 1 + random.below(12), 1 + random.below(12)};
+    const at::ScalarType type = trial % 4 == 0 ? at::kDouble : at::kFloat;
+    step_problem p{shape, random(), type};
+    extent radius = 0.1;
+    extent length = 0.03;
+    box bounds;
+    if (trial % 3 == 1) {
+      radius = redoubt::uniform_like(at::empty({samples}), first_rows(samples), {.seed = random()}).mul_(0.1);
+    }
+    if (trial % 5 == 1) {
+      length = redoubt::uniform_like(at::empty({samples}), first_rows(samples), {.seed = random()}).mul_(0.1);
+    }
+    if (trial % 2 == 1) {
+      bounds = {at::linspace(-0.2, 0, channels), 1.0};
+    } else if (trial % 3 == 0) {
+      for (at::Tensor* each : {&p.x, &p.point}) {
+        *each = each->contiguous(at::MemoryFormat::ChannelsLast);
+      }
+    }
+    const at::Tensor expected = step_by_step(p.point, p.gradient, p.x, radius, length, bounds);
+    at::Tensor point = p.point;  // somebody else has it, too
+    REQUIRE(linf{radius}.step_(point, p.gradient, p.x, length, bounds, 0));
+    CHECK(at::equal(point, expected));
+    CHECK(point.strides() == p.x.strides());
+    CHECK_FALSE(point.is_same(p.point));
+
+    at::Tensor own = p.point.clone();
+    const void* const memory = own.const_data_ptr();
+    REQUIRE(linf{radius}.step_(own, p.gradient, p.x, length, bounds, 0));
+    CHECK(at::equal(own, expected));
+    CHECK(own.const_data_ptr() == memory);
+  }
+}
+
+TEST_CASE("linf: a step at once that cannot be says so and changes nothing") {
+  const step_problem p{{3, 2, 4, 4}, 1};
+  const linf ball{0.1};
+  const auto refused = [&](const linf& by, const at::Tensor& given, const at::Tensor& g, const at::Tensor& x,
+                           const box& bounds) {
+    at::Tensor point = given.clone();
+    const at::Tensor before = point.clone();
+    return !by.step_(point, g, x, 0.03, bounds, 0) && at::equal(point, before);
+  };
+  const auto last = [](const at::Tensor& t) { return t.contiguous(at::MemoryFormat::ChannelsLast); };
+  CHECK(refused(ball, p.point.to(at::kDouble), p.gradient, p.x, {}));
+  CHECK(refused(ball, p.point.to(at::kHalf), p.gradient.to(at::kHalf), p.x.to(at::kHalf), {}));
+  CHECK(refused(ball, p.point, p.gradient.narrow(0, 0, 1), p.x, {}));
+  CHECK(refused(ball, last(p.point), last(p.gradient), last(p.x), {at::zeros({2}), 1.0}));
+  CHECK(refused({at::full({3}, 0.1)}, p.point.transpose(0, 1), p.gradient.transpose(0, 1), p.x.transpose(0, 1), {}));
+  CHECK(refused(ball, at::empty({0, 3}), at::empty({0, 3}), at::empty({0, 3}), {}));
+  CHECK_FALSE(refused(ball, last(p.point), p.gradient, last(p.x), {}));
 }

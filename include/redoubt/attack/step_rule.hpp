@@ -26,11 +26,18 @@ struct step_view {
 ///
 /// The attack moves d into ball and box by itself. Each restart begins with a copy of the rule, so that a rule may keep
 /// what it needs (momentum, step sizes); what it keeps per sample follows `at(rows)` when samples are dropped.
-/// A rule that wants the gradient elsewhere than at the point offers `look(ball, x, point) -> perturbation`, too.
+/// A rule that wants the gradient elsewhere than at the point offers `look(ball, x, point) -> perturbation`, too; one
+/// that can move `now.point` a whole step at once, ball and box included, offers `move_(ball, now) -> bool`, which says
+/// whether it did.
 template <class R, class Ball>
 concept a_step_rule = std::copyable<R> && requires(R& rule, const Ball& ball, const step_view& now) {
   { rule.next(ball, now) } -> std::convertible_to<at::Tensor>;
 };
+
+/// How much of a run is done, in [0, 1]; half where there is one step only.
+[[nodiscard]] inline double progress_of(const step_view& now) {
+  return now.steps > 1 ? static_cast<double>(now.step) / (now.steps - 1) : 0.5;
+}
 
 /// The ball's step of length 1 along `gradient` [N, ...], from where the run stands.
 ///
@@ -38,22 +45,31 @@ concept a_step_rule = std::copyable<R> && requires(R& rule, const Ball& ball, co
 /// `steepest_from(gradient, point, box, progress)`, progress in [0, 1].
 template <a_ball Ball>
 [[nodiscard]] at::Tensor steepest_step(const Ball& ball, const at::Tensor& gradient, const step_view& now) {
-  const double progress = now.steps > 1 ? static_cast<double>(now.step) / (now.steps - 1) : 0.5;
-  if constexpr (requires { ball.steepest_from(gradient, now.point, now.box, progress); }) {
-    return ball.steepest_from(gradient, now.point, now.box, progress);
+  if constexpr (requires { ball.steepest_from(gradient, now.point, now.box, 0.5); }) {
+    return ball.steepest_from(gradient, now.point, now.box, progress_of(now));
   } else {
     return ball.steepest(gradient);
   }
 }
 
-/// Steps of one length along the ball's steepest direction: d + length * steepest(gradient).
+/// Steps of one length along the ball's steepest direction: point + length * steepest(gradient) - x.
 ///
+/// At once where the ball offers `step_(point, gradient, x, length, box, progress) -> bool`, see linf's.
 /// Source: Madry et al. 2018 (arXiv:1706.06083), section 2.1.
 struct constant_step {
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) const {
     at::Tensor step = steepest_step(ball, now.gradient, now);
-    return now.point.sub(now.x).add_(now.length.scale_(step));
+    return now.length.scale_(step).add_(now.point).sub_(now.x);
+  }
+
+  template <a_ball Ball>
+  [[nodiscard]] bool move_(const Ball& ball, step_view& now) const {
+    if constexpr (requires { ball.step_(now.point, now.gradient, now.x, now.length, now.box, 0.5); }) {
+      return ball.step_(now.point, now.gradient, now.x, now.length, now.box, progress_of(now));
+    } else {
+      return false;
+    }
   }
 };
 

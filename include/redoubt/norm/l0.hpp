@@ -8,6 +8,8 @@
 #include <redoubt/norm/detail/on_host.hpp>
 #include <redoubt/norm/detail/on_tensors.hpp>
 #include <redoubt/norm/detail/project_l0.hpp>
+#include <redoubt/norm/detail/step_by_sample.hpp>
+#include <redoubt/norm/detail/unit.hpp>
 
 namespace redoubt {
 
@@ -47,6 +49,19 @@ struct l0 {
     at::Tensor direction = g.nan_to_num(0);
     const at::Tensor largest = direction.flatten(1).abs().amax(1);
     return direction.div_(per_sample(largest.masked_fill(largest.eq(0), 1), direction));
+  }
+
+  /// Moves `point` [N, ...] by a step of `length` along g over its largest element, into ball and box around x, in one
+  /// pass; or says no.
+  ///
+  /// To a rounding what the operations give one after the other. Whose memory it uses and when it returns false: see
+  /// linf's; tensors are contiguous.
+  [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
+                           const box& bounds, double /*progress*/) const {
+    const auto direction = [](auto& elements) { detail::make_unit_linf(elements); };
+    const auto project = [](auto& elements, double most) { detail::project_l0(elements, most); };
+    return detail::step_by_sample(point, g, x, count, length, bounds, {.free_only = false, .in_order = true}, direction,
+                                  project);
   }
 
   /// For each sample of `like` [N, ...] `count` elements at random, uniform in [-1, 1], float32, the others 0; `rows`

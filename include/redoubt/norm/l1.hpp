@@ -13,6 +13,7 @@
 #include <redoubt/norm/detail/on_tensors.hpp>
 #include <redoubt/norm/detail/project_l0.hpp>
 #include <redoubt/norm/detail/project_l1.hpp>
+#include <redoubt/norm/detail/step_by_sample.hpp>
 
 namespace redoubt {
 
@@ -60,7 +61,22 @@ struct l1 {
   /// shares that stay the same leave a tenth more of the images unfooled on an adversarially trained model.
   [[nodiscard]] at::Tensor steepest_from(const at::Tensor& g, const at::Tensor& point, const box& bounds,
                                          double progress) const {
-    return signs_of(bounds.free_part(g, point).nan_to_num_(0), std::pow(spread, 1 - 2 * progress));
+    return signs_of(bounds.free_part(g, point).nan_to_num_(0), shares_at(progress));
+  }
+
+  /// Moves `point` [N, ...] by a step of `length` along `steepest_from`, into ball and box around x, in one pass; or
+  /// says no.
+  ///
+  /// To a rounding what the operations give one after the other. Whose memory it uses and when it returns false: see
+  /// linf's; tensors are contiguous.
+  [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
+                           const box& bounds, double progress) const {
+    const auto direction = [most = moved_elements(g, shares_at(progress))](auto& elements) {
+      detail::signs_of_largest(elements, most);
+    };
+    const auto project = [](auto& elements, double size) { detail::project_l1(elements, size); };
+    return detail::step_by_sample(point, g, x, radius, length, bounds, {.free_only = true, .in_order = true}, direction,
+                                  project);
   }
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
@@ -81,11 +97,18 @@ struct l1 {
  private:
   static constexpr double spread = 9;
 
-  [[nodiscard]] at::Tensor signs_of(at::Tensor g, double shares) const {
+  [[nodiscard]] static double shares_at(double progress) { return std::pow(spread, 1 - 2 * progress); }
+
+  // How many elements of a sample a step moves at most.
+  [[nodiscard]] double moved_elements(const at::Tensor& g, double shares) const {
     require(share > 0 && share <= 1, "l1: share must lie in (0, 1], got ", share);
     const std::int64_t size = g.numel() == 0 ? 1 : g.numel() / g.size(0);
     const auto width = static_cast<double>(size);
-    const double most = std::clamp(std::ceil(share * shares * width), 1.0, width);
+    return std::clamp(std::ceil(share * shares * width), 1.0, width);
+  }
+
+  [[nodiscard]] at::Tensor signs_of(at::Tensor g, double shares) const {
+    const double most = moved_elements(g, shares);
     if (!detail::is_on_host(g)) {
       return detail::signs_of_largest_on_tensors(g, most);
     }

@@ -8,6 +8,8 @@
 #include <redoubt/norm/detail/on_host.hpp>
 #include <redoubt/norm/detail/on_tensors.hpp>
 #include <redoubt/norm/detail/project_l2.hpp>
+#include <redoubt/norm/detail/step_by_sample.hpp>
+#include <redoubt/norm/detail/unit.hpp>
 
 namespace redoubt {
 
@@ -49,6 +51,17 @@ struct l2 {
     direction.div_(per_sample(largest.masked_fill(largest.eq(0), 1), direction));
     const at::Tensor size = length(direction);
     return direction.div_(per_sample(size.masked_fill(size.eq(0), 1), direction));
+  }
+
+  /// Moves `point` [N, ...] by a step of `length` along g / ||g||, into ball and box around x, in one pass; or says no.
+  ///
+  /// To a rounding what the operations give one after the other. Whose memory it uses and when it returns false: see
+  /// linf's; samples lie one after the other.
+  [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
+                           const box& bounds, double /*progress*/) const {
+    const auto direction = [](auto& elements) { detail::make_unit_l2(elements); };
+    const auto project = [](auto& elements, double size) { detail::project_l2(elements, size); };
+    return detail::step_by_sample(point, g, x, radius, length, bounds, {}, direction, project);
   }
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.

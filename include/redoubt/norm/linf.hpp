@@ -2,8 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <redoubt/core/box.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/random.hpp>
+#include <redoubt/norm/detail/step_linf.hpp>
 
 namespace redoubt {
 
@@ -21,6 +23,17 @@ struct linf {
 
   /// The step of length 1 that most increases <g, step>: sign(g); zero where g is zero or NaN.
   [[nodiscard]] static at::Tensor steepest(const at::Tensor& g) { return g.sign(); }
+
+  /// Moves `point` [N, ...] by a step of `length` along sign(g), into ball and box around x, in one pass; or says no.
+  ///
+  /// Bit by bit what the operations give one after the other: point + length * sign(g) - x, clamp, + x, clamp. In the
+  /// point's memory if nobody else has it, else `point` becomes a new tensor. Does nothing and returns false where one
+  /// pass cannot do it: the tensors are not all float32 or float64, on the host and laid out alike; numbers per sample
+  /// need samples that lie one after the other, bounds per channel contiguous tensors.
+  [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
+                           const box& bounds, double /*progress*/) const {
+    return detail::step_linf(point, g, x, radius, length, bounds);
+  }
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
   [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {

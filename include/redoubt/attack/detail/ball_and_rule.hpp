@@ -36,6 +36,9 @@ class ball_and_rule {
     return own ? d : d.clone();
   }
 
+  /// Moves `now.point` by the rule's next step, in ball and box, if the rule takes whole steps at once: whether it did.
+  [[nodiscard]] bool move_(step_view& now) { return held_->move_(now); }
+
   /// Where the rule wants its gradient: at the point, if it does not say otherwise.
   [[nodiscard]] at::Tensor looked_at(const at::Tensor& x, const at::Tensor& point, const box& bounds) {
     at::Tensor d = held_->look(x, point);
@@ -70,6 +73,7 @@ class ball_and_rule {
     virtual ~any_pair() = default;
     [[nodiscard]] virtual std::unique_ptr<any_pair> copy() const = 0;
     [[nodiscard]] virtual at::Tensor next(const step_view& now) = 0;
+    [[nodiscard]] virtual bool move_(step_view& now) = 0;
     [[nodiscard]] virtual at::Tensor look(const at::Tensor& x, const at::Tensor& point) = 0;
     [[nodiscard]] virtual at::Tensor constrained(at::Tensor d, const at::Tensor& x, const box& bounds) const = 0;
     [[nodiscard]] virtual at::Tensor sample(const at::Tensor& x, const at::Tensor& rows, const draw& where) const = 0;
@@ -87,6 +91,13 @@ class ball_and_rule {
 
     [[nodiscard]] std::unique_ptr<any_pair> copy() const override { return std::make_unique<pair>(*this); }
     [[nodiscard]] at::Tensor next(const step_view& now) override { return rule.next(ball, now); }
+    [[nodiscard]] bool move_(step_view& now) override {
+      if constexpr (requires { rule.move_(ball, now); }) {
+        return rule.move_(ball, now);
+      } else {
+        return false;
+      }
+    }
     [[nodiscard]] at::Tensor look(const at::Tensor& x, const at::Tensor& point) override {
       if constexpr (requires { rule.look(ball, x, point); }) {
         return rule.look(ball, x, point);

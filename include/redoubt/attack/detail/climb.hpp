@@ -159,7 +159,7 @@ class climb {
 
   void walk(const classifier_view& model, climbers now, int restart, const stage& part, best_points& found) const {
     for (int step = 0; step < part.steps; ++step) {
-      const at::Tensor seen = now.parts.looked_at(now.input.x, now.point, options_.box);
+      at::Tensor seen = now.parts.looked_at(now.input.x, now.point, options_.box);
       const answer told = ask(model, now, seen, {.restart = restart, .step = part.first + step}, true);
       const at::Tensor fooled = is_fooled(told.logits, now.input.y, options_.targeted);
       now.best.zero_gradient.logical_or_(
@@ -184,13 +184,23 @@ class climb {
           view = part_of(view, now, left);
         }
       }
-      at::Tensor d = now.parts.next(view);
-      require(d.sizes() == now.input.x.sizes(), name_, ": the step rule must give a perturbation of shape ",
-              now.input.x.sizes(), ", gave ", d.sizes());
-      now.point = now.parts.constrained_point(std::move(d), now.input.x, options_.box);
+      // Nobody but the view has the point now, so that a step can be taken in its memory.
+      seen.reset();
+      now.point.reset();
+      now.point = moved(now, view);
     }
     settle(model, now, {.restart = restart, .step = part.first + part.steps});
     found.put(now.taken, now.best);
+  }
+
+  [[nodiscard]] at::Tensor moved(climbers& now, step_view& view) const {
+    if (now.parts.move_(view)) {
+      return view.point;
+    }
+    at::Tensor d = now.parts.next(view);
+    require(d.sizes() == now.input.x.sizes(), name_, ": the step rule must give a perturbation of shape ",
+            now.input.x.sizes(), ", gave ", d.sizes());
+    return now.parts.constrained_point(std::move(d), now.input.x, options_.box);
   }
 
   [[nodiscard]] at::Tensor start(const climbers& now, int restart) const {

@@ -9,6 +9,7 @@
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/norm/detail/serial.hpp>
+#include <redoubt/norm/detail/widest.hpp>
 #include <vector>
 
 namespace redoubt::detail {
@@ -16,18 +17,6 @@ namespace redoubt::detail {
 /// Whether `for_each_sample` can work on d in place of operations on whole tensors.
 [[nodiscard]] inline bool is_on_host(const at::Tensor& d) {
   return d.device().is_cpu() && (d.scalar_type() == at::kFloat || d.scalar_type() == at::kDouble);
-}
-
-// One function, so that the whole of a projection is compiled for the widest registers that the machine has; as the
-// flags say where the loader cannot choose (programs crash at start under g++'s thread sanitizer; clang 14).
-template <class T, class Project>
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
-__attribute__((flatten, target_clones("avx512f", "avx2", "default")))
-#endif
-void project_sample(T* d, std::int64_t size, const sample_box<T>& box, double radius, std::vector<T>& scratch,
-                    const Project& project) {
-  serial<T> elements{d, size, box, scratch};
-  project(elements, radius);
 }
 
 template <class T, class Project>
@@ -50,7 +39,10 @@ void for_each_sample_of(at::Tensor& d, const at::Tensor& x, const at::Tensor& lo
                      for (std::int64_t i = begin; i < end; ++i) {
                        sample_box<T> own = first;
                        own.x = first.x == nullptr ? nullptr : first.x + i * width;
-                       project_sample(elements + i * width, width, own, radius[i], scratch, project);
+                       with_widest_registers([&] {
+                         serial<T> sample{elements + i * width, width, own, scratch};
+                         project(sample, radius[i]);
+                       });
                      }
                    });
 }

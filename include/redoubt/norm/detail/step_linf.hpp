@@ -1,0 +1,102 @@
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <redoubt/core/box.hpp>
+#include <redoubt/core/extent.hpp>
+#include <redoubt/norm/detail/lanes.hpp>
+#include <redoubt/norm/detail/step_layout.hpp>
+#include <redoubt/norm/detail/widest.hpp>
+#include <vector>
+
+namespace redoubt::detail {
+
+/// A step along the gradient's signs, into the linf ball around a sample and into its box, for one element.
+///
+/// V is a number or `lanes` of them: hosts and devices take the same step, in the order of the operations
+/// (point + length * sign(g) - x, clamp, + x, clamp), to the bit. The sign of a NaN is 0.
+template <class V>
+struct linf_step {
+  V length;
+  V radius;
+  V lower;
+  V upper;
+
+  [[nodiscard]] constexpr V operator()(const V& from, const V& gradient, const V& x) const {
+    const V zero{0};
+    const V along = if_less(gradient, zero, zero - length, if_less(zero, gradient, length, zero));
+    const V d = smaller(larger(from + along - x, zero - radius), radius);
+    return smaller(larger(x + d, lower), upper);
+  }
+};
+
+template <class T>
+void step_linf_of(const step_tensors& all, const extent& radius, const extent& length, const box& bounds) {
+  const std::vector<T> radii = numbers_of<T>(radius, all.x);
+  const std::vector<T> lengths = numbers_of<T>(length, all.x);
+  const std::vector<T> lower = numbers_of<T>(bounds.lower, all.x);
+  const std::vector<T> upper = numbers_of<T>(bounds.upper, all.x);
+  // Runs of elements for which the numbers are the same: all of them, a sample or a channel of one.
+  const std::int64_t samples = radius.is_per_sample() || length.is_per_sample() ? all.x.size(0) : 1;
+  const std::int64_t channels = std::max<std::int64_t>(1, std::max(std::ssize(lower), std::ssize(upper)));
+  const std::int64_t runs = channels == 1 ? samples : all.x.size(0) * channels;
+  const std::int64_t run = all.x.numel() / runs;
+  const auto of_sample = [&](const std::vector<T>& each, std::int64_t i) {
+    return each[each.size() == 1 ? 0 : static_cast<std::size_t>(i / channels)];
+  };
+  const auto of_channel = [&](const std::vector<T>& each, std::int64_t i) {
+    return each[each.size() == 1 ? 0 : static_cast<std::size_t>(i % channels)];
+  };
+  T* const to = all.point.mutable_data_ptr<T>();
+  const T* const from = all.from.const_data_ptr<T>();
+  const T* const gradient = all.gradient.const_data_ptr<T>();
+  const T* const x = all.x.const_data_ptr<T>();
+  constexpr std::int64_t worth_a_thread = 32768;
+  at::parallel_for(0, all.x.numel(), worth_a_thread, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t first = begin; first < end;) {
+      const std::int64_t i = first / run;
+      const std::int64_t last = std::min(end, (i + 1) * run);
+      const linf_step<T> step{.length = of_sample(lengths, i),
+                              .radius = of_sample(radii, i),
+                              .lower = of_channel(lower, i),
+                              .upper = of_channel(upper, i)};
+      with_widest_registers([=] {
+        using element = lanes<T>;
+        const linf_step<element> all_at_once{step.length, step.radius, step.lower, step.upper};
+        std::int64_t k = first;
+        for (; k + element::count <= last; k += element::count) {
+          all_at_once(element::load(from + k), element::load(gradient + k), element::load(x + k)).store(to + k);
+        }
+        for (; k < last; ++k) {
+          to[k] = step(from[k], gradient[k], x[k]);
+        }
+      });
+      first = last;
+    }
+  });
+}
+
+/// What linf's `step_` does.
+[[nodiscard]] inline bool step_linf(at::Tensor& point, const at::Tensor& gradient, const at::Tensor& x,
+                                    const extent& radius, const extent& length, const box& bounds) {
+  if (!x.device().is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kDouble)) {
+    return false;
+  }
+  const step_tensors all = step_tensors::of(point, gradient, x, radius.is_per_sample() || length.is_per_sample(),
+                                            bounds.lower.is_per_channel() || bounds.upper.is_per_channel());
+  if (!all.defined()) {
+    return false;
+  }
+  if (x.scalar_type() == at::kDouble) {
+    step_linf_of<double>(all, radius, length, bounds);
+  } else {
+    step_linf_of<float>(all, radius, length, bounds);
+  }
+  point = all.point;
+  return true;
+}
+
+}  // namespace redoubt::detail
