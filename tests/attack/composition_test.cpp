@@ -47,6 +47,14 @@ struct own_loss {
   [[nodiscard]] own_loss at(const at::Tensor& rows) const { return {weight.index_select(0, rows)}; }
 };
 
+/// linf's heir: what it inherits knows nothing of what it replaces.
+struct half_linf : linf {
+  at::Tensor& project_(at::Tensor& d) const { return radius.times(0.5).clamp_(d); }
+  [[nodiscard]] half_linf at(const at::Tensor& rows) const { return {radius.at(rows)}; }
+};
+static_assert(redoubt::steps_at_once<linf> && redoubt::steps_at_once<redoubt::l2>);
+static_assert(redoubt::a_ball<half_linf> && !redoubt::steps_at_once<half_linf>);
+
 /// linf that leaves each sample's masked elements alone.
 struct own_ball {
   redoubt::extent radius;
@@ -336,4 +344,12 @@ TEST_CASE("a step rule's own tensors are not changed by what is done to its step
       redoubt::spsa{linf{0.1}, {.steps = 2, .samples = 2}, steady_rule{far}}(model, x, at::ones({3}, at::kLong));
   CHECK(at::allclose(by_scores, x.sub(0.1)));
   CHECK(at::equal(far, at::full({3, 2}, -7.0F)));
+}
+
+TEST_CASE("a ball's heir is moved into what the heir says, not into what it inherits a step of") {
+  const smooth_net net = smooth_net::make(5, 3, 1);
+  const at::Tensor x = uniform({8, 5}, 2);
+  const at::Tensor found =
+      pgd{half_linf{0.1}, {.step = 0.1, .steps = 4, .random_start = false}}(net, x, net(x).argmax(1));
+  CHECK(linf::length(found.sub(x)).max().item<double>() == doctest::Approx(0.05));
 }

@@ -54,7 +54,7 @@ template <a_ball Ball>
 
 /// Steps of one length along the ball's steepest direction: point + length * steepest(gradient) - x.
 ///
-/// At once where the ball offers `step_(point, gradient, x, length, box, progress) -> bool`, see linf's.
+/// In one pass where the ball can (`steps_at_once`).
 /// Source: Madry et al. 2018 (arXiv:1706.06083), section 2.1.
 struct constant_step {
   template <a_ball Ball>
@@ -65,7 +65,7 @@ struct constant_step {
 
   template <a_ball Ball>
   [[nodiscard]] bool move_(const Ball& ball, step_view& now) const {
-    if constexpr (requires { ball.step_(now.point, now.gradient, now.x, now.length, now.box, 0.5); }) {
+    if constexpr (steps_at_once<Ball>) {
       return ball.step_(now.point, now.gradient, now.x, now.length, now.box, progress_of(now));
     } else {
       return false;

@@ -50,6 +50,14 @@ concept projects_into_box = requires(const B& ball, at::Tensor& d, const at::Ten
   { ball.project_into_(d, x, bounds) } -> std::convertible_to<at::Tensor>;
 };
 
+/// A ball that takes a whole step in one pass: `step_(point, g, x, length, box, progress)`, see linf's.
+///
+/// One of its own: what an heir inherits would pass over what the heir replaces.
+template <class B>
+concept steps_at_once =
+    std::same_as<decltype(&B::step_), bool (B::*)(at::Tensor& point, const at::Tensor& g, const at::Tensor& x,
+                                                  const extent& length, const box& bounds, double progress) const>;
+
 /// The ball's radius (or count).
 template <has_radius Ball>
 [[nodiscard]] extent radius_of(const Ball& ball) {
