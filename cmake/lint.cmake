@@ -42,8 +42,11 @@ function(redoubt_lint_joined out area)
       string(APPEND bodies "namespace lint_${name} {\n#include \"${test}\" // NOLINT(bugprone-suspicious-include)\n}\n")
     endforeach()
     list(REMOVE_DUPLICATES includes)
-    list(REMOVE_ITEM includes "#include <doctest/doctest.h>")
-    list(APPEND includes "#include <doctest/doctest.h>") # after LibTorch's, whose macro CHECK is not doctest's
+    # doctest after LibTorch's headers, whose macro CHECK is not its own, and before ours, some of which use it.
+    set(own ${includes})
+    list(FILTER own INCLUDE REGEX "\"")
+    list(REMOVE_ITEM includes ${own} "#include <doctest/doctest.h>")
+    list(APPEND includes "#include <doctest/doctest.h>" ${own})
     list(JOIN includes "\n" includes)
     set(file "${PROJECT_BINARY_DIR}/lint/${area}_${number}.cpp")
     file(CONFIGURE OUTPUT "${file}" CONTENT "@includes@\n@bodies@" @ONLY)

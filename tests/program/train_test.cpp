@@ -95,14 +95,15 @@ bool same_weights(const std::string& one, const std::string& other) {
 
 /// Stops a training after each of its first `steps` steps, going on from its checkpoint each time.
 void run_in_steps(const command_line& line, const std::string& checkpoint, int steps) {
+  const std::string told =
+      "redoubt train: interrupted; checkpoint kept in " + checkpoint + "; go on with --resume " + checkpoint + "\n";
   for (int step = 0; step < steps; ++step) {
     CAPTURE(step);
     const run_result stopped = run_interrupted(step == 0 ? line : line + command_line{"--resume", checkpoint},
                                                step % 2 == 0 ? SIGINT : SIGTERM);
     REQUIRE_MESSAGE(stopped.exit_code == (step % 2 == 0 ? 130 : 143), stopped.err);
     CHECK(stopped.out.empty());
-    const std::string kept = "checkpoint kept in " + checkpoint;
-    CHECK(stopped.err == "redoubt train: interrupted; " + kept + "; go on with --resume " + checkpoint + "\n");
+    CHECK(stopped.err == told);
     CHECK(fs::is_regular_file(checkpoint + "/checkpoint.pt"));
   }
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <redoubt/norm/detail/number.hpp>
 #include <type_traits>
 
 namespace redoubt::detail {
@@ -66,24 +67,6 @@ struct lanes {
     return {a.low < b.low ? yes.low : no.low, a.high < b.high ? yes.high : no.high};
   }
 };
-
-// The same for one number, as a device's threads have it.
-[[nodiscard]] constexpr float if_less(float a, float b, float yes, float no) {
-  return a < b ? yes : no;
-}
-[[nodiscard]] constexpr double if_less(double a, double b, double yes, double no) {
-  return a < b ? yes : no;
-}
-
-template <class V>
-[[nodiscard]] constexpr V smaller(const V& a, const std::type_identity_t<V>& b) {
-  return if_less(a, b, a, b);
-}
-
-template <class V>
-[[nodiscard]] constexpr V larger(const V& a, const std::type_identity_t<V>& b) {
-  return if_less(b, a, a, b);
-}
 
 /// A sum of lanes that does not lose what a long sum of floats loses: floats are added in short blocks, blocks in
 /// double precision.

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <redoubt/norm/detail/lanes.hpp>
+#include <redoubt/norm/detail/number.hpp>
 #include <redoubt/norm/detail/room.hpp>
 #include <redoubt/norm/detail/terms.hpp>
 #include <type_traits>

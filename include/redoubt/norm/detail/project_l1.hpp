@@ -2,7 +2,7 @@
 
 #include <cmath>
 #include <limits>
-#include <redoubt/norm/detail/lanes.hpp>
+#include <redoubt/norm/detail/number.hpp>
 #include <redoubt/norm/detail/room.hpp>
 #include <redoubt/norm/detail/terms.hpp>
 #include <redoubt/norm/detail/tolerance.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <limits>
-#include <redoubt/norm/detail/lanes.hpp>
+#include <redoubt/norm/detail/number.hpp>
 #include <redoubt/norm/detail/terms.hpp>
 #include <type_traits>
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/norm/detail/lanes.hpp>
@@ -15,14 +14,6 @@
 #include <vector>
 
 namespace redoubt::detail {
-
-/// A number in place of NaN (0) and of an infinity (the largest number).
-template <class T, class V>
-[[nodiscard]] constexpr V finite_or_zero(const V& g) {
-  constexpr T most = std::numeric_limits<T>::max();
-  const V no_nan = if_less(g, V{T{0}}, g, if_less(V{T{0}}, g, g, V{T{0}}));
-  return smaller(larger(no_nan, -most), most);
-}
 
 /// What a ball's step needs to know of a sample beside its numbers.
 struct step_needs {

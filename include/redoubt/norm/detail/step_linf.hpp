@@ -8,30 +8,12 @@
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/norm/detail/lanes.hpp>
+#include <redoubt/norm/detail/linf_step.hpp>
 #include <redoubt/norm/detail/step_layout.hpp>
 #include <redoubt/norm/detail/widest.hpp>
 #include <vector>
 
 namespace redoubt::detail {
-
-/// A step along the gradient's signs, into the linf ball around a sample and into its box, for one element.
-///
-/// V is a number or `lanes` of them: hosts and devices take the same step, in the order of the operations
-/// (point + length * sign(g) - x, clamp, + x, clamp), to the bit. The sign of a NaN is 0.
-template <class V>
-struct linf_step {
-  V length;
-  V radius;
-  V lower;
-  V upper;
-
-  [[nodiscard]] constexpr V operator()(const V& from, const V& gradient, const V& x) const {
-    const V zero{0};
-    const V along = if_less(gradient, zero, zero - length, if_less(zero, gradient, length, zero));
-    const V d = smaller(larger(from + along - x, zero - radius), radius);
-    return smaller(larger(x + d, lower), upper);
-  }
-};
 
 template <class T>
 void step_linf_of(const step_tensors& all, const extent& radius, const extent& length, const box& bounds) {
