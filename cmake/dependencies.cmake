@@ -65,6 +65,9 @@ if(REDOUBT_PROGRAM)
 endif()
 if(REDOUBT_TESTS)
   redoubt_provide_header_library(doctest doctest doctest::doctest doctest/doctest.h)
+  redoubt_cached(redoubt_nvrtc "nvrtc-${redoubt_nvrtc_version}-${CMAKE_HOST_SYSTEM_PROCESSOR}" ${redoubt_nvrtc_megabytes}
+    "See to the network, or build without the tests: -DREDOUBT_TESTS=OFF."
+    redoubt_fetch_wheels ${redoubt_nvrtc_requirements})
 endif()
 if(REDOUBT_BENCHMARKS)
   redoubt_provide_benchmark()

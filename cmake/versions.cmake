@@ -20,6 +20,21 @@ set(redoubt_torch_requirements
 --hash=sha256:ef9bcbe90493a2b9d810e43d249adb3d02e98dd30200d86607d8d02687c43f55")
 set(redoubt_torch_megabytes 2000) # the wheels and what they unpack to, side by side for a moment
 
+# What the tests compile the CUDA kernels with, on any machine: NVRTC, its headers and CCCL, of the toolkit that the wheel
+# of LibTorch was built with.
+set(redoubt_nvrtc_version 13.0.88)
+set(redoubt_nvrtc_requirements
+    "nvidia-cuda-nvrtc==13.0.88 \
+--hash=sha256:ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575 \
+--hash=sha256:d27f20a0ca67a4bb34268a5e951033496c5b74870b868bacd046b1b8e0c3267b"
+    "nvidia-cuda-cccl==13.0.85 \
+--hash=sha256:e0da7ad981f3a8aff08241b5bfc1af868742a63e2762f53a5171c492ef242649 \
+--hash=sha256:6f0203e29fed809ee2b7fe9b1344df66ecab990c37d6a2e0e189b26d6c97ed7c"
+    "nvidia-cuda-runtime==13.0.96 \
+--hash=sha256:7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548 \
+--hash=sha256:ef9bcbe90493a2b9d810e43d249adb3d02e98dd30200d86607d8d02687c43f55")
+set(redoubt_nvrtc_megabytes 500)
+
 set(redoubt_doctest_version 2.4.9)
 set(redoubt_doctest_packages doctest-dev)
 set(redoubt_doctest_url https://github.com/doctest/doctest/archive/refs/tags/v2.4.9.tar.gz)

@@ -41,7 +41,7 @@ struct batch {
 
   static batch make(std::int64_t samples, std::int64_t size, std::uint64_t seed, at::ScalarType type) {
     batch made{uniform({samples, size}, seed, -0.3, 1.3).clamp(0, 1).to(type),
-               ::normal({samples, size}, seed + 1).to(type),
+               redoubt::testing::normal({samples, size}, seed + 1).to(type),
                uniform({samples, 1}, seed + 2, -0.7, 0.7).flatten().to(at::kDouble)};
     made.normal.masked_fill_(uniform({samples, size}, seed + 3).lt(0.2), 0);
     made.rise.mul_(made.normal.abs().sum(1).to(at::kDouble));

@@ -36,7 +36,7 @@ struct device_step {
 };
 
 /// Elements of a sample that a block of threads holds in its registers; larger ones go through `scratch`.
-inline constexpr std::int64_t largest_in_registers = 8192;
+inline constexpr std::int64_t largest_in_registers = 3072;
 
 }  // namespace redoubt::detail
 

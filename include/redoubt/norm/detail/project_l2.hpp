@@ -48,7 +48,8 @@ constexpr void project_l2(Elements& elements, double radius) {
       return terms<V, 2>{{if_less(grown * t, most, grown * grown, zero), if_less(grown * t, most, zero, most * most)}};
     });
   };
-  const double target = std::pow(radius * static_cast<double>(scale), 2);
+  const double most = radius * static_cast<double>(scale);
+  const double target = most * most;
   const terms<double, 2> whole = at(1);
   if (whole.each[0] + whole.each[1] <= target * (1 + 2 * length_tolerance<T>)) {
     return beyond > 0 ? clip_to_room(elements) : void();

@@ -85,7 +85,7 @@ class block_sums {
   }
 
  private:
-  using parts = double[Threads / 32][most_terms];
+  using parts_of_a_turn = double[Threads / 32][most_terms];
 
   template <class V, class Combine>
   static __device__ V over_warp(V value, const Combine& combine) {
@@ -96,7 +96,7 @@ class block_sums {
     return value;
   }
 
-  __device__ parts& next() const {
+  __device__ parts_of_a_turn& next() const {
     turn_ ^= 1;
     return memory_.parts[turn_];
   }

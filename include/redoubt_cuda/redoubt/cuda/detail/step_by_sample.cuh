@@ -2,14 +2,13 @@
 
 #include <cstdint>
 #include <redoubt/cuda/detail/block_elements.cuh>
-#include <redoubt/cuda/detail/gradient.cuh>
 #include <redoubt/cuda/detail/memory_elements.cuh>
+#include <redoubt/cuda/detail/reads.cuh>
 #include <redoubt/norm/detail/device_step.hpp>
 #include <redoubt/norm/detail/number.hpp>
 
 namespace redoubt::cuda::detail {
 
-using redoubt::detail::device_number;
 using redoubt::detail::device_step;
 
 /// One sample's numbers of a step.
@@ -17,13 +16,10 @@ struct sample_view {
   const device_step& s;
   std::int64_t sample;
 
-  [[nodiscard]] static __device__ float number(const device_number& of, std::int64_t i) {
-    return of.each == nullptr ? of.number : of.each[i];
-  }
-  [[nodiscard]] __device__ float length() const { return number(s.length, sample); }
-  [[nodiscard]] __device__ double radius() const { return number(s.radius, sample); }
-  [[nodiscard]] __device__ float lower(std::int64_t place) const { return number(s.lower, channel(place)); }
-  [[nodiscard]] __device__ float upper(std::int64_t place) const { return number(s.upper, channel(place)); }
+  [[nodiscard]] __device__ float length() const { return number_of(s.length, sample); }
+  [[nodiscard]] __device__ double radius() const { return number_of(s.radius, sample); }
+  [[nodiscard]] __device__ float lower(std::int64_t place) const { return number_of(s.lower, channel(place)); }
+  [[nodiscard]] __device__ float upper(std::int64_t place) const { return number_of(s.upper, channel(place)); }
 
   /// The gradient's element, of which the box lets nothing move out of it where that is asked for.
   template <bool FreeOnly>
@@ -59,7 +55,7 @@ struct sample_view {
   }
 };
 
-/// A block a sample, whose elements the threads hold in registers. `Ball` says what a step is: see step_l2.cu.
+/// A block a sample, whose elements the threads hold in registers. `Ball` says what a step is: see balls.cuh.
 template <class Ball, int Threads, int Items>
 __global__ void __launch_bounds__(Threads) step_in_registers(device_step s) {
   using elements = block_elements<Threads, Items>;
@@ -108,24 +104,6 @@ __global__ void __launch_bounds__(Threads) step_in_memory(device_step s) {
   for (std::int64_t place = threadIdx.x; place < s.size; place += Threads) {
     sample.write(place, e.value(place));
   }
-}
-
-/// Queues the step on its stream.
-template <class Ball>
-int launch(const device_step& s) {
-  const auto blocks = static_cast<unsigned>(s.samples);
-  auto* const stream = static_cast<cudaStream_t>(s.stream);
-  if (s.size <= 128 * 8) {
-    step_in_registers<Ball, 128, 8><<<blocks, 128, 0, stream>>>(s);
-  } else if (s.size <= 256 * 12) {
-    step_in_registers<Ball, 256, 12><<<blocks, 256, 0, stream>>>(s);
-  } else if (s.size <= redoubt::detail::largest_in_registers) {
-    static_assert(redoubt::detail::largest_in_registers == 512 * 16);
-    step_in_registers<Ball, 512, 16><<<blocks, 512, 0, stream>>>(s);
-  } else {
-    step_in_memory<Ball, 512><<<blocks, 512, 0, stream>>>(s);
-  }
-  return static_cast<int>(cudaGetLastError());
 }
 
 }  // namespace redoubt::cuda::detail

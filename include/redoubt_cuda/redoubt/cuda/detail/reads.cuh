@@ -9,6 +9,11 @@ namespace redoubt::cuda::detail {
 
 using redoubt::detail::device_gradient;
 
+/// A device_number's value for sample (or channel) i.
+__device__ inline float number_of(const redoubt::detail::device_number& number, std::int64_t i) {
+  return number.each == nullptr ? number.number : number.each[i];
+}
+
 /// Element i of a gradient in float32. The branch is the same for all threads.
 __device__ inline float gradient_at(const void* gradient, device_gradient type, std::int64_t i) {
   switch (type) {

@@ -1,0 +1,89 @@
+"""Every kernel compiles through NVRTC for each architecture, without spilling a register, in less than the stated time.
+
+    compile_kernels.py TOOLKIT REPORT INCLUDE [INCLUDE ...]
+
+TOOLKIT is the folder of the nvidia-cuda-* wheels' include/ and lib/; REPORT is written where all is well. Needs no device and no CUDA toolkit: NVRTC, its headers and CCCL come from their wheels.
+"""
+
+import ctypes
+import os
+import re
+import resource
+import sys
+
+ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
+SECONDS = 20  # of CPU time for one file and architecture; 2 to 5 where nothing else runs
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def instances(headers, kernels):
+    """A file of these kernels, as the .cu file of the same name launches them."""
+    return ("".join(f"#include <redoubt/cuda/detail/{header}.cuh>\n" for header in headers)
+            + "namespace redoubt::cuda::detail {\n"
+            + "".join(f"template __global__ void {kernel}(device_step);\n" for kernel in kernels) + "}\n")
+
+
+def by_sample(ball):
+    """What launch.cuh launches."""
+    shapes = ("128, 8", "256, 12")
+    kernels = [*(f"step_in_registers<{ball}_step, {shape}>" for shape in shapes), f"step_in_memory<{ball}_step, 512>"]
+    return instances(("balls", "step_by_sample"), kernels)
+
+
+SOURCES = {
+    "linf": instances(("step_linf",), ("step_each<linf_step>", "step_fours<linf_step>")),
+    **{ball: by_sample(ball) for ball in ("l2", "l1", "l0")},
+}
+
+
+class Compiler:
+    def __init__(self, toolkit, includes):
+        self.library = ctypes.CDLL(os.path.join(toolkit, "lib", "libnvrtc.so.13"))
+        folders = [*includes, os.path.join(HERE, "nvrtc_std"), os.path.join(toolkit, "include", "cccl"),
+                   os.path.join(toolkit, "include")]
+        self.flags = ["-std=c++20", "-default-device", "--ptxas-options=-v", *(f"-I{folder}" for folder in folders)]
+
+    def compile(self, name, source, architecture):
+        """What the compiler said, and the CPU seconds that it took; exits where it refused."""
+        program = ctypes.c_void_p()
+        self.library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name.encode(), 0, None, None)
+        flags = [flag.encode() for flag in (f"-arch={architecture}", *self.flags)]
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        failed = self.library.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        size = ctypes.c_size_t()
+        self.library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+        log = ctypes.create_string_buffer(size.value)
+        self.library.nvrtcGetProgramLog(program, log)
+        said = log.value.decode()
+        if failed:
+            sys.exit(f"{name}, {architecture}: NVRTC refused it ({failed})\n{said}")
+        return said, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main(toolkit, report, *includes):
+    compiler = Compiler(toolkit, includes)
+    wrong = []
+    lines = []
+    for name, source in SOURCES.items():
+        for architecture in ARCHITECTURES:
+            said, seconds = compiler.compile(f"step_{name}.cu", source, architecture)
+            kernels = said.split("Compiling entry function")[1:]
+            registers = [int(n) for n in re.findall(r"Used (\d+) registers", said)]
+            spills = [int(n) for kernel in kernels for n in re.findall(r"(\d+) bytes spill stores", kernel)]
+            lines.append(f"{name:5} {architecture:7} {len(registers)} kernels, registers {registers}, {seconds:.1f} s")
+            if not kernels or len(registers) != len(kernels) or len(spills) < len(kernels):
+                wrong.append(f"{name}, {architecture}: the compiler does not say which registers it used:\n{said}")
+            if any(spills):
+                wrong.append(f"{name}, {architecture}: spills {spills} bytes")
+            if seconds > SECONDS:
+                wrong.append(f"{name}, {architecture}: takes {seconds:.1f} s to compile, more than {SECONDS}")
+    if wrong:
+        sys.exit("\n".join(wrong))
+    with open(report + ".new", "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    os.replace(report + ".new", report)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
