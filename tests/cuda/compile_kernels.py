@@ -6,6 +6,7 @@ TOOLKIT is the folder of the nvidia-cuda-* wheels' include/ and lib/; REPORT is 
 """
 
 import ctypes
+import glob
 import os
 import re
 import resource
@@ -38,6 +39,9 @@ SOURCES = {
 
 class Compiler:
     def __init__(self, toolkit, includes):
+        # NVRTC asks the loader for its other half by name alone, and finds what is loaded already.
+        (builtins,) = glob.glob(os.path.join(toolkit, "lib", "libnvrtc-builtins.so.*"))
+        self.builtins = ctypes.CDLL(builtins)
         self.library = ctypes.CDLL(os.path.join(toolkit, "lib", "libnvrtc.so.13"))
         folders = [*includes, os.path.join(HERE, "nvrtc_std"), os.path.join(toolkit, "include", "cccl"),
                    os.path.join(toolkit, "include")]
