@@ -82,12 +82,18 @@ class emulated_block {
         done_(threads, false),
         slots_(threads) {
     for (unsigned t = 0; t < threads; ++t) {
-      stacks_[t].resize(256 * 1024);
-      getcontext(&contexts_[t]);
-      contexts_[t].uc_stack = {.ss_sp = stacks_[t].data(), .ss_flags = 0, .ss_size = stacks_[t].size()};
-      contexts_[t].uc_link = &back_;
-      makecontext(&contexts_[t], &emulated_block::enter, 0);
+      prepare(t);
     }
+  }
+
+  // Apart from the loop: getcontext returns twice, as a compiler sees it, and would not promise the loop its counter.
+  void prepare(unsigned thread) {
+    stacks_[thread].resize(256 * 1024);
+    ucontext_t& context = contexts_[thread];
+    getcontext(&context);
+    context.uc_stack = {.ss_sp = stacks_[thread].data(), .ss_flags = 0, .ss_size = stacks_[thread].size()};
+    context.uc_link = &back_;
+    makecontext(&context, &emulated_block::enter, 0);
   }
 
   static void enter() {
