@@ -22,7 +22,7 @@ struct device_step {
   const float* from = nullptr;  ///< may be `to`
   const void* gradient = nullptr;
   const float* x = nullptr;
-  float* scratch = nullptr;  ///< three times the batch, where `device_step_scratch` says so
+  float* scratch = nullptr;  ///< three times the batch, for samples above `largest_in_registers`
   std::int64_t samples = 0;
   std::int64_t size = 0;         ///< elements of a sample
   std::int64_t per_channel = 0;  ///< elements of a channel

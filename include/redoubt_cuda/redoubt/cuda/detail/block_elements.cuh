@@ -8,12 +8,12 @@ namespace redoubt::cuda::detail {
 
 /// One sample's elements as a projection sees them, in the registers of a block's threads: the device's `serial`.
 ///
-/// Thread t holds the elements t * 4 + 4 * Threads * c + (0..3): sixteen bytes of float32 are read at once. A sample
-/// has at most Threads * Items elements; those that fill up the last threads are zero, with nowhere to go. Functions
-/// that a projection calls are host functions, too, since projections are; they do nothing there.
+/// Thread t holds the elements t * 4 + 4 * Threads * c + (0..3), sixteen bytes of float32 side by side. A sample has at
+/// most Threads * Items elements; those that fill up the last threads are zero, with nowhere to go. Functions that a
+/// projection calls are host functions, too, since projections are; they do nothing there.
 template <int Threads, int Items>
 class block_elements {
-  static_assert(Items % 4 == 0, "sixteen bytes at once");
+  static_assert(Items % 4 == 0, "sixteen bytes side by side");
 
  public:
   using number = float;
