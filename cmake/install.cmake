@@ -8,6 +8,10 @@ set(redoubt_config_folder "${CMAKE_INSTALL_DATADIR}/cmake/redoubt")
 install(TARGETS redoubt EXPORT redoubtTargets FILE_SET HEADERS)
 install(EXPORT redoubtTargets NAMESPACE redoubt:: DESTINATION "${redoubt_config_folder}")
 
+# The kernels: sources of whoever asks for the component cuda.
+set(redoubt_cuda_folder "${CMAKE_INSTALL_INCLUDEDIR}/redoubt_cuda")
+install(DIRECTORY include/redoubt_cuda/ DESTINATION "${redoubt_cuda_folder}")
+
 configure_package_config_file(cmake/redoubtConfig.cmake.in "${PROJECT_BINARY_DIR}/redoubtConfig.cmake"
   INSTALL_DESTINATION "${redoubt_config_folder}" NO_SET_AND_CHECK_MACRO)
 # Headers are the same for every architecture: the default would refuse one that packaged them on another.
@@ -15,5 +19,5 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/redoubtConfigVersion.cma
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(
   FILES "${PROJECT_BINARY_DIR}/redoubtConfig.cmake" "${PROJECT_BINARY_DIR}/redoubtConfigVersion.cmake"
-        "${PROJECT_SOURCE_DIR}/cmake/redoubtTorch.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/redoubtTorch.cmake" "${PROJECT_SOURCE_DIR}/cmake/redoubtCuda.cmake"
   DESTINATION "${redoubt_config_folder}")

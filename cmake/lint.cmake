@@ -72,6 +72,7 @@ endif()
 if(redoubt_clang_format AND redoubt_run_clang_tidy AND REDOUBT_TESTS AND REDOUBT_PROGRAM)
   set(linted ${redoubt_own_files})
   list(FILTER linted INCLUDE REGEX "/(examples|benchmarks)/.*\\.cpp$")
+  list(FILTER linted EXCLUDE REGEX "/benchmarks/gpu/") # they are compiled with CUDA's headers alone
   list(APPEND linted "${PROJECT_SOURCE_DIR}/tests/main.cpp" "${PROJECT_SOURCE_DIR}/tests/drift/detector_test.cpp")
   foreach(area attack core drift evaluate loss model norm program train watch)
     redoubt_lint_joined(linted ${area})

@@ -18,22 +18,27 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def instances(headers, kernels):
-    """A file of these kernels, as the .cu file of the same name launches them."""
-    return ("".join(f"#include <redoubt/cuda/detail/{header}.cuh>\n" for header in headers)
-            + "namespace redoubt::cuda::detail {\n"
-            + "".join(f"template __global__ void {kernel}(device_step);\n" for kernel in kernels) + "}\n")
+    """A file of these kernels (name, arguments), as the .cu file of the same name launches them."""
+    return ("".join(f"#include <redoubt/{header}>\n" for header in headers) + "namespace redoubt::cuda::detail {\n"
+            + "".join(f"template __global__ void {kernel}({arguments});\n" for kernel, arguments in kernels) + "}\n")
 
 
 def by_sample(ball):
     """What launch.cuh launches."""
-    shapes = ("128, 8", "256, 12")
-    kernels = [*(f"step_in_registers<{ball}_step, {shape}>" for shape in shapes), f"step_in_memory<{ball}_step, 512>"]
-    return instances(("balls", "step_by_sample"), kernels)
+    ball = f"redoubt::detail::{ball}_step"
+    kernels = (f"step_in_registers<{ball}, 128, 8>", f"step_in_registers<{ball}, 256, 12>", f"step_in_memory<{ball}, 512>")
+    return instances(("norm/detail/ball_steps.hpp", "cuda/detail/step_by_sample.cuh"),
+                     [(kernel, f"device_step, {ball}") for kernel in kernels])
 
 
 SOURCES = {
-    "linf": instances(("step_linf",), ("step_each<linf_step>", "step_fours<linf_step>")),
+    "linf": instances(("cuda/detail/step_linf.cuh",),
+                      [(f"step_{how}<linf_step>", "device_step") for how in ("each", "fours")]),
     **{ball: by_sample(ball) for ball in ("l2", "l1", "l0")},
+    "gather": instances(("cuda/detail/gather.cuh",), [("gather<512>", "device_gather")]),
+    "draw": instances(("cuda/detail/draw.cuh",),
+                      [(f"draw_numbers<redoubt::detail::{number}_number>", "device_draw")
+                       for number in ("uniform", "normal", "laplace")]),
 }
 
 
@@ -71,7 +76,7 @@ def main(toolkit, report, *includes):
     lines = []
     for name, source in SOURCES.items():
         for architecture in ARCHITECTURES:
-            said, seconds = compiler.compile(f"step_{name}.cu", source, architecture)
+            said, seconds = compiler.compile(f"{name}.cu", source, architecture)
             kernels = said.split("Compiling entry function")[1:]
             registers = [int(n) for n in re.findall(r"Used (\d+) registers", said)]
             spills = [int(n) for kernel in kernels for n in re.findall(r"(\d+) bytes spill stores", kernel)]

@@ -1,11 +1,13 @@
 // The kernels, as they are, on an emulated device (emulated/device.hpp), beside the host's steps. No device is needed.
 
-#include <redoubt/norm/detail/device_step.hpp>
+#include <redoubt/norm/detail/step_on_device.hpp>
 
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <redoubt/norm/detail/ball_steps.hpp>
+#include <redoubt/norm/detail/step_layout.hpp>
 #include <redoubt/norm/l0.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
@@ -16,7 +18,6 @@
 #include "../norm/steps.hpp"
 #include "emulated/device.hpp"
 
-#include <redoubt/cuda/detail/balls.cuh>
 #include <redoubt/cuda/detail/step_by_sample.cuh>
 #include <redoubt/cuda/detail/step_linf.cuh>
 
@@ -28,48 +29,14 @@ namespace kernels = redoubt::cuda::detail;
 
 namespace {
 
-// A step as a device is told of it, and what keeps its memory.
-struct told_step {
-  redoubt::detail::device_step s;
-  std::vector<at::Tensor> kept;
-
-  told_step(at::Tensor& point, const at::Tensor& gradient, const at::Tensor& x, const extent& radius,
-            const extent& length, const box& bounds) {
-    s.samples = x.size(0);
-    s.size = x.numel() / x.size(0);
-    s.per_channel = s.size / x.size(1);
-    s.to = point.data_ptr<float>();
-    s.from = s.to;
-    s.x = x.data_ptr<float>();
-    s.gradient = gradient.data_ptr();
-    s.type = gradient.scalar_type() == at::kHalf       ? redoubt::detail::device_gradient::float16
-             : gradient.scalar_type() == at::kBFloat16 ? redoubt::detail::device_gradient::bfloat16
-                                                       : redoubt::detail::device_gradient::float32;
-    kept = {at::empty({3, x.numel()})};
-    s.scratch = kept[0].data_ptr<float>();
-    s.length = number(length.is_per_sample() ? length.broadcast_over(x) : at::full({}, length.number()));
-    s.radius = number(radius.is_per_sample() ? radius.broadcast_over(x) : at::full({}, radius.number()));
-    s.lower = number(bounds.lower.broadcast_over(x));
-    s.upper = number(bounds.upper.broadcast_over(x));
-  }
-
-  redoubt::detail::device_number number(const at::Tensor& value) {
-    if (value.dim() == 0) {
-      return {.each = nullptr, .number = value.item<float>()};
-    }
-    kept.push_back(value.flatten().contiguous());
-    return {.each = kept.back().data_ptr<float>(), .number = 0};
-  }
-};
-
-template <class Step>
-void run_on(const redoubt::detail::device_step& s, bool in_memory, bool backwards) {
+template <class Ball>
+void run_on(const redoubt::detail::device_step& s, const Ball& ball, bool in_memory, bool backwards) {
   const auto blocks = static_cast<unsigned>(s.samples);
   if (in_memory) {
-    redoubt::testing::launch(blocks, 64, backwards, [&] { kernels::step_in_memory<Step, 64>(s); });
+    redoubt::testing::launch(blocks, 64, backwards, [&] { kernels::step_in_memory<Ball, 64>(s, ball); });
   } else {
     REQUIRE(s.size <= 64 * 8);
-    redoubt::testing::launch(blocks, 64, backwards, [&] { kernels::step_in_registers<Step, 64, 8>(s); });
+    redoubt::testing::launch(blocks, 64, backwards, [&] { kernels::step_in_registers<Ball, 64, 8>(s, ball); });
   }
 }
 
@@ -88,8 +55,21 @@ struct numbers {
   }
 };
 
-template <class Step, class BallOf>
-void check_beside_the_host(const BallOf& ball_of, double radius, double length) {
+// What a device would be told of a step in the point's own memory.
+struct told {
+  redoubt::detail::step_request asked;
+  redoubt::detail::told_step bridge;
+  const redoubt::detail::device_step& step = bridge.step;
+
+  told(at::Tensor& point, const at::Tensor& gradient, const at::Tensor& x, const numbers& n)
+      : asked{point, gradient, x, n.radius, n.length, n.bounds},
+        bridge{redoubt::detail::step_tensors::of(asked, {.by_sample = true, .in_order = true}), asked} {
+    REQUIRE(step.to == point.data_ptr<float>());
+  }
+};
+
+template <class BallOf, class StepOf>
+void check_beside_the_host(const BallOf& ball_of, const StepOf& step_of, double radius, double length) {
   int kind = 0;
   for (const std::vector<std::int64_t>& shape :
        {std::vector<std::int64_t>{3, 1, 4, 4}, {2, 3, 5, 5}, {1, 2, 16, 16}, {4, 1, 1, 1}, {2, 3, 11, 13}}) {
@@ -99,15 +79,19 @@ void check_beside_the_host(const BallOf& ball_of, double radius, double length) 
       const step_problem p{shape, static_cast<std::uint64_t>(kind)};
       const at::Tensor gradient = p.gradient.to(type);
       const numbers n = numbers::of(kind, p.x, radius, length);
-      const auto ball = ball_of(n.radius);
       at::Tensor expected = p.point.clone();
-      REQUIRE(ball.step_(expected, gradient.to(at::kFloat), p.x, n.length, n.bounds, 0.5));
+      REQUIRE(ball_of(n.radius).step_(expected, gradient.to(at::kFloat), p.x, n.length, n.bounds, 0.5));
       for (const bool in_memory : {false, true}) {
-        at::Tensor point = p.point.clone();
-        told_step told{point, gradient, p.x, n.radius, n.length, n.bounds};
-        told.s.most = std::ceil(0.045 * static_cast<double>(told.s.size));
-        run_on<Step>(told.s, in_memory, kind % 2 == 1);
-        CHECK(at::allclose(point, expected, 0, 2e-6));
+        for (const bool fours : {false, p.x.numel() / p.x.size(0) % 4 == 0}) {
+          at::Tensor point = p.point.clone();
+          const told here{point, gradient, p.x, n};
+          redoubt::detail::device_step step = here.step;
+          step.fours = fours;
+          const at::Tensor scratch = at::full({3 * step.samples * (step.size + 256)}, NAN);
+          step.scratch = scratch.data_ptr<float>();
+          run_on(step, step_of(step.size), in_memory, kind % 2 == 1);
+          CHECK(at::allclose(point, expected, 0, 2e-6));
+        }
       }
       ++kind;
     }
@@ -117,15 +101,36 @@ void check_beside_the_host(const BallOf& ball_of, double radius, double length) 
 }  // namespace
 
 TEST_CASE("cuda: the l2 step's kernels do what the host does") {
-  check_beside_the_host<kernels::l2_step>([](const extent& radius) { return redoubt::l2{radius}; }, 1.5, 1);
+  check_beside_the_host([](const extent& radius) { return redoubt::l2{radius}; },
+                        [](std::int64_t) { return redoubt::detail::l2_step{}; }, 1.5, 1);
 }
 
 TEST_CASE("cuda: the l1 step's kernels do what the host does") {
-  check_beside_the_host<kernels::l1_step>([](const extent& radius) { return redoubt::l1{radius}; }, 4, 3);
+  const auto step_of = [](std::int64_t size) {
+    return redoubt::detail::l1_step{std::ceil(0.045 * static_cast<double>(size))};
+  };
+  check_beside_the_host([](const extent& radius) { return redoubt::l1{radius}; }, step_of, 4, 3);
 }
 
 TEST_CASE("cuda: the l0 step's kernels do what the host does") {
-  check_beside_the_host<kernels::l0_step>([](const extent& radius) { return redoubt::l0{radius}; }, 20, 1);
+  check_beside_the_host([](const extent& radius) { return redoubt::l0{radius}; },
+                        [](std::int64_t) { return redoubt::detail::l0_step{}; }, 20, 1);
+}
+
+TEST_CASE("cuda: samples too large for registers have memory of their own") {
+  const step_problem p{{3, 3, 40, 41}, 7};
+  const redoubt::l2 ball{2.0};
+  const numbers n{ball.radius, 1.0, {}};
+  at::Tensor expected = p.point.clone();
+  REQUIRE(ball.step_(expected, p.gradient, p.x, n.length, n.bounds, 0.5));
+  at::Tensor point = p.point.clone();
+  const told here{point, p.gradient, p.x, n};
+  REQUIRE(here.step.scratch != nullptr);
+  constexpr int threads = redoubt::detail::device_round / 4;
+  redoubt::testing::launch(3, threads, false, [&] {
+    kernels::step_in_memory<redoubt::detail::l2_step, threads>(here.step, redoubt::detail::l2_step{});
+  });
+  CHECK(at::allclose(point, expected, 0, 2e-6));
 }
 
 TEST_CASE("cuda: the linf step's kernels give the host's bits") {
@@ -138,12 +143,12 @@ TEST_CASE("cuda: the linf step's kernels give the host's bits") {
       at::Tensor expected = p.point.clone();
       REQUIRE(redoubt::linf{n.radius}.step_(expected, gradient.to(at::kFloat), p.x, n.length, n.bounds, 0));
       at::Tensor point = p.point.clone();
-      const told_step told{point, gradient, p.x, n.radius, n.length, n.bounds};
-      redoubt::testing::launch(2, 32, false, [&] { kernels::step_each<kernels::linf_step>(told.s); });
+      const told here{point, gradient, p.x, n};
+      redoubt::testing::launch(2, 32, false, [&] { kernels::step_each<kernels::linf_step>(here.step); });
       CHECK(at::equal(point, expected));
       if (kind % 12 == 0) {  // the same numbers for all, and fours
         point.copy_(p.point);
-        redoubt::testing::launch(2, 32, false, [&] { kernels::step_fours<kernels::linf_step>(told.s); });
+        redoubt::testing::launch(2, 32, false, [&] { kernels::step_fours<kernels::linf_step>(here.step); });
         CHECK(at::equal(point, expected));
       }
     }

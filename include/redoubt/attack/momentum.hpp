@@ -3,10 +3,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cmath>
+#include <redoubt/attack/detail/device_gather.hpp>
 #include <redoubt/attack/step_rule.hpp>
+#include <redoubt/core/concepts.hpp>
+#include <redoubt/core/detail/device.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/rows.hpp>
+#include <redoubt/norm/detail/stored_on_device.hpp>
 
 namespace redoubt {
 
@@ -22,6 +26,26 @@ namespace detail {
   return unit.div_(per_sample(size.masked_fill(size.eq(0), 1), unit));
 }
 
+/// Adds each sample's gradient, in units of its l1 norm, to decay times what is gathered, on the device where both are,
+/// if its kernel is linked and they lie alike: whether it did. `gathered` is nobody else's.
+[[nodiscard]] inline bool gather_on_device(at::Tensor& gathered, const at::Tensor& gradient, double decay) {
+  const bool fits = redoubt_cuda_gather != nullptr && gathered.is_cuda() && gradient.device() == gathered.device() &&
+                    gathered.scalar_type() == at::kFloat && stored_on_device(gradient.scalar_type()) &&
+                    gathered.numel() > 0 && gathered.is_contiguous() && gradient.is_contiguous() &&
+                    gathered.use_count() == 1;
+  if (fits) {
+    queue_on(gathered.device(), redoubt_cuda_gather,
+             device_gather{.gathered = gathered.mutable_data_ptr<float>(),
+                           .gradient = gradient.const_data_ptr(),
+                           .samples = gathered.size(0),
+                           .size = gathered.numel() / gathered.size(0),
+                           .decay = static_cast<float>(decay),
+                           .type = *stored_on_device(gradient.scalar_type())},
+             "a sum of gradients");
+  }
+  return fits;
+}
+
 }  // namespace detail
 
 /// Steps of one length along the steepest direction of the gradients gathered so far.
@@ -35,20 +59,42 @@ struct momentum {
 
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
-    const at::Tensor step = gather(ball, now);
-    return now.point.sub(now.x).addcmul_(step, now.length.broadcast_over(step));
+    gather(now.gradient);
+    return along(ball, now);
   }
 
-  /// Adds the gradient to what is gathered; the ball's steepest step along it.
+  /// A whole step at once, along what is gathered, where the ball takes one.
   template <a_ball Ball>
-  [[nodiscard]] at::Tensor gather(const Ball& ball, const step_view& now) {
+  [[nodiscard]] bool move_(const Ball& ball, step_view& now) {
+    if constexpr (steps_at_once<Ball>) {
+      gather(now.gradient);
+      if (!ball.step_(now.point, gathered, now.x, now.length, now.box, progress_of(now))) {
+        now.point = constrained_point(ball, along(ball, now), now.x, now.box);
+      }
+      return true;
+    } else {
+      return false;
+    }
+  }
+
+  /// Adds the gradient to what is gathered.
+  void gather(const at::Tensor& gradient) {
     require(std::isfinite(decay) && decay >= 0, "momentum: decay must be finite and not negative, got ", decay);
-    const at::Tensor unit = detail::in_l1_units(now.gradient);
-    gathered = gathered.defined() ? gathered.mul(decay).add_(unit) : unit;
-    return steepest_step(ball, gathered, now);
+    if (!gathered.defined()) {
+      gathered = detail::in_l1_units(gradient);
+    } else if (!detail::gather_on_device(gathered, gradient, decay)) {
+      gathered = gathered.mul(decay).add_(detail::in_l1_units(gradient));
+    }
   }
 
   [[nodiscard]] momentum at(const at::Tensor& rows) const { return {decay, tensor_at(gathered, rows)}; }
+
+ private:
+  template <a_ball Ball>
+  [[nodiscard]] at::Tensor along(const Ball& ball, const step_view& now) const {
+    at::Tensor step = steepest_step(ball, gathered, now);
+    return now.length.scale_(step).add_(now.point).sub_(now.x);
+  }
 };
 
 /// Momentum whose gradient is taken ahead of the point, where the momentum is about to lead.
@@ -71,7 +117,8 @@ struct nesterov {
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
     inner.decay = decay;
-    const at::Tensor step = inner.gather(ball, now);
+    inner.gather(now.gradient);
+    const at::Tensor step = steepest_step(ball, inner.gathered, now);
     const at::Tensor length = now.length.broadcast_over(step);
     const at::Tensor unit = per_sample(step.flatten(1).abs().sum(1), step);
     ahead = inner.gathered.mul(unit.mul(length).mul_(decay));

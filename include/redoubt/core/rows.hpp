@@ -65,6 +65,7 @@ class row_function<Result(Arguments...), Form> {
     if constexpr (std::is_invocable_r_v<Result, const Callable&, Arguments...>) {
       call_ = callable;
       at_ = [callable](const at::Tensor& rows) { return row_function{at_rows(callable, rows)}; };
+      follows_rows_ = has_rows<Callable>;
     }
   }
 
@@ -74,9 +75,13 @@ class row_function<Result(Arguments...), Form> {
 
   [[nodiscard]] row_function at(const at::Tensor& rows) const { return at_ ? at_(rows) : row_function{}; }
 
+  /// Whether the callable keeps something per sample.
+  [[nodiscard]] bool follows_rows() const { return follows_rows_; }
+
  private:
   std::function<Result(Arguments...)> call_;
   std::function<row_function(const at::Tensor&)> at_;
+  bool follows_rows_ = false;
 };
 
 }  // namespace redoubt

@@ -5,11 +5,14 @@
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/random.hpp>
+#include <redoubt/norm/detail/ball_steps.hpp>
+#include <redoubt/norm/detail/device_step.hpp>
 #include <redoubt/norm/detail/on_host.hpp>
 #include <redoubt/norm/detail/on_tensors.hpp>
 #include <redoubt/norm/detail/project_l0.hpp>
 #include <redoubt/norm/detail/step_by_sample.hpp>
-#include <redoubt/norm/detail/unit.hpp>
+#include <redoubt/norm/detail/step_layout.hpp>
+#include <redoubt/norm/detail/step_on_device.hpp>
 
 namespace redoubt {
 
@@ -58,10 +61,10 @@ struct l0 {
   /// linf's; tensors are contiguous.
   [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
                            const box& bounds, double /*progress*/) const {
-    const auto direction = [](auto& elements) { detail::make_unit_linf(elements); };
-    const auto project = [](auto& elements, double most) { detail::project_l0(elements, most); };
-    return detail::step_by_sample(point, g, x, count, length, bounds, {.free_only = false, .in_order = true}, direction,
-                                  project);
+    const detail::step_request asked{point, g, x, count, length, bounds};
+    constexpr detail::l0_step step;
+    return detail::step_by_sample(asked, step) ||
+           detail::step_on_device(redoubt_cuda_step_l0, asked, {.by_sample = true, .in_order = step.in_order});
   }
 
   /// For each sample of `like` [N, ...] `count` elements at random, uniform in [-1, 1], float32, the others 0; `rows`

@@ -9,11 +9,15 @@
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/random.hpp>
+#include <redoubt/norm/detail/ball_steps.hpp>
+#include <redoubt/norm/detail/device_step.hpp>
 #include <redoubt/norm/detail/on_host.hpp>
 #include <redoubt/norm/detail/on_tensors.hpp>
 #include <redoubt/norm/detail/project_l0.hpp>
 #include <redoubt/norm/detail/project_l1.hpp>
 #include <redoubt/norm/detail/step_by_sample.hpp>
+#include <redoubt/norm/detail/step_layout.hpp>
+#include <redoubt/norm/detail/step_on_device.hpp>
 
 namespace redoubt {
 
@@ -71,12 +75,11 @@ struct l1 {
   /// linf's; tensors are contiguous.
   [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
                            const box& bounds, double progress) const {
-    const auto direction = [most = moved_elements(g, shares_at(progress))](auto& elements) {
-      detail::signs_of_largest(elements, most);
-    };
-    const auto project = [](auto& elements, double size) { detail::project_l1(elements, size); };
-    return detail::step_by_sample(point, g, x, radius, length, bounds, {.free_only = true, .in_order = true}, direction,
-                                  project);
+    const detail::step_request asked{point, g, x, radius, length, bounds};
+    const detail::l1_step step{moved_elements(g, shares_at(progress))};
+    return detail::step_by_sample(asked, step) ||
+           detail::step_on_device(redoubt_cuda_step_l1, asked, {.by_sample = true, .in_order = step.in_order},
+                                  step.most);
   }
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.

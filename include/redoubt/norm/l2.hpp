@@ -5,11 +5,14 @@
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/random.hpp>
+#include <redoubt/norm/detail/ball_steps.hpp>
+#include <redoubt/norm/detail/device_step.hpp>
 #include <redoubt/norm/detail/on_host.hpp>
 #include <redoubt/norm/detail/on_tensors.hpp>
 #include <redoubt/norm/detail/project_l2.hpp>
 #include <redoubt/norm/detail/step_by_sample.hpp>
-#include <redoubt/norm/detail/unit.hpp>
+#include <redoubt/norm/detail/step_layout.hpp>
+#include <redoubt/norm/detail/step_on_device.hpp>
 
 namespace redoubt {
 
@@ -59,9 +62,10 @@ struct l2 {
   /// linf's; samples lie one after the other.
   [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
                            const box& bounds, double /*progress*/) const {
-    const auto direction = [](auto& elements) { detail::make_unit_l2(elements); };
-    const auto project = [](auto& elements, double size) { detail::project_l2(elements, size); };
-    return detail::step_by_sample(point, g, x, radius, length, bounds, {}, direction, project);
+    const detail::step_request asked{point, g, x, radius, length, bounds};
+    constexpr detail::l2_step step;
+    return detail::step_by_sample(asked, step) ||
+           detail::step_on_device(redoubt_cuda_step_l2, asked, {.by_sample = true, .in_order = step.in_order});
   }
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.

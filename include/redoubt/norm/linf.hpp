@@ -5,7 +5,10 @@
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/core/random.hpp>
+#include <redoubt/norm/detail/device_step.hpp>
+#include <redoubt/norm/detail/step_layout.hpp>
 #include <redoubt/norm/detail/step_linf.hpp>
+#include <redoubt/norm/detail/step_on_device.hpp>
 
 namespace redoubt {
 
@@ -29,10 +32,12 @@ struct linf {
   /// Bit by bit what the operations give one after the other: point + length * sign(g) - x, clamp, + x, clamp. In the
   /// point's memory if nobody else has it, else `point` becomes a new tensor. Does nothing and returns false where one
   /// pass cannot do it: the tensors are not all float32 or float64, on the host and laid out alike; numbers per sample
-  /// need samples that lie one after the other, bounds per channel contiguous tensors.
+  /// need samples that lie one after the other, bounds per channel contiguous tensors. On a GPU, where redoubt::cuda is
+  /// linked: x and point are float32, g is float32, float16 or bfloat16; nothing waits for the GPU.
   [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
                            const box& bounds, double /*progress*/) const {
-    return detail::step_linf(point, g, x, radius, length, bounds);
+    const detail::step_request asked{point, g, x, radius, length, bounds};
+    return detail::step_linf(asked) || detail::step_on_device(redoubt_cuda_step_linf, asked, {});
   }
 
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.

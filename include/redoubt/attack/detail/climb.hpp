@@ -50,7 +50,39 @@ class climb {
             .fooled = looked() ? best.fooled : at::Tensor{}};
   }
 
+  /// What a run of steps starts with and leaves behind: see `take_steps`.
+  struct state {
+    attack_input input;
+    at::Tensor point;  ///< where the climb stands
+    best_points best;  ///< of the points so far
+  };
+
+  /// Takes the steps [from, to) of a restart, for samples that all stay, and writes them into `now`: best in its own
+  /// memory, point as a new tensor. Nothing is checked, so that nothing waits for a device: this is what a graph holds.
+  ///
+  /// From 0 to all where the attack takes its steps in several balls (see `is_in_one_ball`) or its rule remembers.
+  void take_steps(const classifier_view& model, state& now, int from, int to) const {
+    climbers all = climbers_of(now.input);
+    all.best = now.best.at(all.taken);  // a copy: what is found is put into the other
+    all.point = now.point;
+    if (is_in_one_ball()) {
+      now.point = walk(model, std::move(all), {.restart = checked, .step = from}, {1, 0, options_.steps}, to, now.best);
+    } else {
+      climb_once(model, std::move(all), checked, now.best);
+    }
+  }
+
+  /// Where a restart's steps start.
+  [[nodiscard]] at::Tensor start(const attack_input& input, int restart) const {
+    return start(widened(climbers_of(input), stages().front()), restart);
+  }
+
+  [[nodiscard]] bool is_in_one_ball() const { return stages().size() == 1; }
+
  private:
+  // In place of a restart's number: one whose labels have been checked, and that draws nothing but its start.
+  static constexpr int checked = -1;
+
   // The samples under attack; `taken` says where each came from.
   struct climbers {
     ball_and_rule parts;
@@ -87,6 +119,12 @@ class climb {
     int steps;
   };
 
+  // A position in the run: which draws of transform and model come next.
+  struct position {
+    int restart;
+    int step;
+  };
+
   // What the model says of a point, averaged over the draws.
   struct answer {
     at::Tensor logits;    // [N, C]; of several draws the logarithms of their mean probabilities
@@ -98,23 +136,31 @@ class climb {
   [[nodiscard]] bool looked() const { return options_.keep == iterate::best || options_.restarts > 1; }
 
   [[nodiscard]] best_points search(const classifier_view& model, const attack_input& input) const {
-    climbers all{parts_,
-                 options_.step,
-                 options_.loss,
-                 options_.start,
-                 options_.transform,
-                 options_.stop,
-                 input,
-                 best_points::none(input.x, input.y),
-                 row_numbers(input.y.size(0), input.y)};
+    climbers all = climbers_of(input);
     for (int restart = 0; restart < options_.restarts; ++restart) {
       const at::Tensor left = all.best.fooled.logical_not().nonzero().squeeze(1);
       if (left.size(0) == 0) {
         break;
       }
-      climb_once(model, all.at(left), restart, all.best);
+      climbers some = all.at(left);
+      some.point = start(widened(some, stages().front()), restart);
+      climb_once(model, std::move(some), restart, all.best);
     }
     return all.best;
+  }
+
+  [[nodiscard]] climbers climbers_of(const attack_input& input) const {
+    return {parts_,
+            options_.step,
+            options_.loss,
+            options_.start,
+            options_.transform,
+            options_.stop,
+            input,
+            best_points::none(input.x, input.y),
+            row_numbers(input.y.size(0), input.y),
+            {},
+            input.y.new_zeros(input.y.sizes(), at::kBool)};
   }
 
   [[nodiscard]] std::vector<stage> stages() const {
@@ -126,21 +172,21 @@ class climb {
     return {{widest, 0, wide}, {(widest + 1) / 2, wide, wide}, {1, 2 * wide, options_.steps - 2 * wide}};
   }
 
+  // A restart that begins at `now.point`.
   void climb_once(const classifier_view& model, climbers now, int restart, best_points& found) const {
-    now.done = now.best.fooled.new_zeros(now.best.fooled.sizes());
     for (const stage& each : stages()) {
       climbers part = widened(now, each);
-      if (each.first == 0) {
-        part.point = start(part, restart);
-      } else {
+      if (each.first > 0) {
         part.point = part.parts.constrained_point(now.point.sub(now.input.x), now.input.x, options_.box);
       }
+      now.point.reset();
+      const position begin{.restart = restart, .step = each.first};
       if (each.radii == 1) {
-        walk(model, part, restart, each, found);
+        walk(model, std::move(part), begin, each, each.first + each.steps, found);
         return;
       }
       best_points reached = best_points::none(now.input.x, now.input.y);
-      walk(model, part, restart, each, reached);
+      walk(model, std::move(part), begin, each, each.first + each.steps, reached);
       now.best.zero_gradient.logical_or_(reached.zero_gradient);
       now.point = reached.points;
     }
@@ -157,10 +203,12 @@ class climb {
     return now;
   }
 
-  void walk(const classifier_view& model, climbers now, int restart, const stage& part, best_points& found) const {
-    for (int step = 0; step < part.steps; ++step) {
+  // The steps of a stage from `at` up to `end`; gives where they lead, of those who are left.
+  at::Tensor walk(const classifier_view& model, climbers now, position at, const stage& part, int end,
+                  best_points& found) const {
+    for (; at.step < end; ++at.step) {
       at::Tensor seen = now.parts.looked_at(now.input.x, now.point, options_.box);
-      const answer told = ask(model, now, seen, {.restart = restart, .step = part.first + step}, true);
+      const answer told = ask(model, now, seen, at, true);
       const at::Tensor fooled = is_fooled(told.logits, now.input.y, options_.targeted);
       now.best.zero_gradient.logical_or_(
           is_zero(told.gradient).logical_and_(fooled.logical_or(now.done).logical_not()));
@@ -171,14 +219,14 @@ class climb {
                      .fooled = fooled,
                      .length = now.length,
                      .box = options_.box,
-                     .step = step,
+                     .step = at.step - part.first,
                      .steps = part.steps};
       if (options_.keep == iterate::best) {
         offer(now, seen, told.loss, fooled);
         if (const at::Tensor left = still_climbing(now, view, part); left.defined()) {
           found.put(now.taken, now.best);
           if (left.size(0) == 0) {
-            return;
+            return now.point;
           }
           now = now.at(left);
           view = part_of(view, now, left);
@@ -189,8 +237,11 @@ class climb {
       now.point.reset();
       now.point = moved(now, view);
     }
-    settle(model, now, {.restart = restart, .step = part.first + part.steps});
+    if (end == part.first + part.steps) {
+      settle(model, now, at);
+    }
     found.put(now.taken, now.best);
+    return now.point;
   }
 
   [[nodiscard]] at::Tensor moved(climbers& now, step_view& view) const {
@@ -220,12 +271,6 @@ class climb {
     return options_.box.clamp(now.parts.sample(x, now.input.rows, where).to(x.scalar_type()).add_(x));
   }
 
-  // A position in the run: which draws of transform and model come next.
-  struct position {
-    int restart;
-    int step;
-  };
-
   // The model's answer at `seen`; the gradient goes through the transform, logits and loss are those without it.
   [[nodiscard]] answer ask(const classifier_view& model, const climbers& now, const at::Tensor& seen, position at,
                            bool with_gradient) const {
@@ -235,7 +280,7 @@ class climb {
       const at::Tensor leaf = with_gradient ? seen.detach().requires_grad_() : seen;
       const bool transformed = with_gradient && now.transform;
       const at::Tensor logits = logits_of(model, transformed ? transform(now, leaf, draw_at(at, turn)) : leaf);
-      if (at.step == 0) {
+      if (at.step == 0 && at.restart != checked) {
         require_labels(name_, now.input.y, logits.size(1));
       }
       const at::Tensor loss = climbed_loss(now, logits);

@@ -15,12 +15,6 @@
 
 namespace redoubt::detail {
 
-/// What a ball's step needs to know of a sample beside its numbers.
-struct step_needs {
-  bool free_only = false;  ///< only elements that the box lets move along the gradient have one
-  bool in_order = false;   ///< elements come in the order of their indices
-};
-
 /// One sample's step on the host.
 template <class T>
 class sample_step {
@@ -33,30 +27,31 @@ class sample_step {
     step_ = step.data();
   }
 
-  template <class Direction, class Project>
-  void take(T length, double radius, bool free_only, const Direction& direction, const Project& project) {
-    each_channel([&](std::int64_t begin, std::int64_t end, T lower, T upper) {
+  template <class Step>
+  void take(T length, double radius, const Step& ball) {
+    each_channel([&](std::int64_t begin, std::int64_t end, [[maybe_unused]] T lower, [[maybe_unused]] T upper) {
       each(begin, end, [&](std::int64_t i, std::int64_t some) {
         const element g = finite_or_zero<T>(element::load(gradient_ + i, some));
-        if (!free_only) {
-          return g.store(step_ + i, some);
+        if constexpr (Step::free_only) {
+          const element from = element::load(from_ + i, some);
+          const element up = if_less(from, upper, larger(g, T{0}), T{0});
+          const element down = if_less(lower, from, smaller(g, T{0}), T{0});
+          (up + down).store(step_ + i, some);
+        } else {
+          g.store(step_ + i, some);
         }
-        const element from = element::load(from_ + i, some);
-        const element up = if_less(from, upper, larger(g, T{0}), T{0});
-        const element down = if_less(lower, from, smaller(g, T{0}), T{0});
-        (up + down).store(step_ + i, some);
       });
     });
     {
       serial<T> elements{step_, size_, {}, pairs_};
-      direction(elements);
+      ball.direction(elements);
     }
     each(0, size_, [&](std::int64_t i, std::int64_t some) {
       const element moved = element::load(step_ + i, some) * length + element::load(from_ + i, some);
       (moved - element::load(bounds_.x + i, some)).store(step_ + i, some);
     });
     serial<T> elements{step_, size_, bounds_, pairs_};
-    project(elements, radius);
+    ball.project(elements, radius);
     each_channel([&](std::int64_t begin, std::int64_t end, T lower, T upper) {
       each(begin, end, [&](std::int64_t i, std::int64_t some) {
         const element point = element::load(bounds_.x + i, some) + element::load(step_ + i, some);
@@ -91,17 +86,16 @@ class sample_step {
   T* step_;
 };
 
-template <class T, class Direction, class Project>
-void step_by_sample_of(const step_tensors& all, const extent& radius, const extent& length, const box& bounds,
-                       bool free_only, const Direction& direction, const Project& project) {
+template <class T, class Step>
+void step_by_sample_of(const step_tensors& all, const step_request& asked, const Step& ball) {
   const std::int64_t width = all.x.numel() / all.x.size(0);
-  std::vector<T> lower = numbers_of<T>(bounds.lower, all.x);
-  std::vector<T> upper = numbers_of<T>(bounds.upper, all.x);
+  std::vector<T> lower = numbers_of<T>(asked.bounds.lower, all.x);
+  std::vector<T> upper = numbers_of<T>(asked.bounds.upper, all.x);
   const std::size_t channels = std::max(lower.size(), upper.size());
   lower.resize(channels, lower.front());  // from one number to as many
   upper.resize(channels, upper.front());
-  const std::vector<double> radii = numbers_of<double>(radius, all.x);
-  const std::vector<T> lengths = numbers_of<T>(length, all.x);
+  const std::vector<double> radii = numbers_of<double>(asked.radius, all.x);
+  const std::vector<T> lengths = numbers_of<T>(asked.length, all.x);
   const auto of = [](const auto& each, std::int64_t i) {
     return each[each.size() == 1 ? 0 : static_cast<std::size_t>(i)];
   };
@@ -110,44 +104,40 @@ void step_by_sample_of(const step_tensors& all, const extent& radius, const exte
   const T* const gradient = all.gradient.const_data_ptr<T>();
   const T* const x = all.x.const_data_ptr<T>();
   constexpr std::int64_t worth_a_thread = 8192;
-  at::parallel_for(
-      0, all.x.size(0), std::max<std::int64_t>(1, worth_a_thread / width), [&](std::int64_t begin, std::int64_t end) {
-        std::vector<T> step;
-        std::vector<T> pairs;
-        for (std::int64_t i = begin; i < end; ++i) {
-          const std::int64_t at = i * width;
-          const sample_box<T> own{.x = x + at,
-                                  .lower = lower.data(),
-                                  .upper = upper.data(),
-                                  .per_channel = width / static_cast<std::int64_t>(channels)};
-          sample_step<T> one{to + at, from + at, gradient + at, width, own, step, pairs};
-          with_widest_registers([&] { one.take(of(lengths, i), of(radii, i), free_only, direction, project); });
-        }
-      });
+  at::parallel_for(0, all.x.size(0), std::max<std::int64_t>(1, worth_a_thread / width),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     std::vector<T> step;
+                     std::vector<T> pairs;
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       const std::int64_t at = i * width;
+                       const sample_box<T> own{.x = x + at,
+                                               .lower = lower.data(),
+                                               .upper = upper.data(),
+                                               .per_channel = width / static_cast<std::int64_t>(channels)};
+                       sample_step<T> one{to + at, from + at, gradient + at, width, own, step, pairs};
+                       with_widest_registers([&] { one.take(of(lengths, i), of(radii, i), ball); });
+                     }
+                   });
 }
 
-/// What `step_` of a ball does, see linf's, whose steps depend on the whole of a sample.
-///
-/// `direction(elements)` makes a step of length 1 of a gradient, `project(elements, radius)` moves a perturbation into
-/// ball and box; `elements` as in serial.hpp.
-template <class Direction, class Project>
-[[nodiscard]] bool step_by_sample(at::Tensor& point, const at::Tensor& gradient, const at::Tensor& x,
-                                  const extent& radius, const extent& length, const box& bounds, step_needs needs,
-                                  const Direction& direction, const Project& project) {
-  if (!x.device().is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kDouble)) {
+/// What `step_` of a ball does on the host whose steps depend on the whole of a sample: see linf's, and `ball` in
+/// ball_steps.hpp.
+template <class Step>
+[[nodiscard]] bool step_by_sample(const step_request& asked, const Step& ball) {
+  const at::ScalarType type = asked.x.scalar_type();
+  if (!asked.x.is_cpu() || (type != at::kFloat && type != at::kDouble) || asked.gradient.scalar_type() != type) {
     return false;
   }
-  const bool by_channel = bounds.lower.is_per_channel() || bounds.upper.is_per_channel();
-  const step_tensors all = step_tensors::of(point, gradient, x, /*by_sample=*/true, by_channel || needs.in_order);
+  const step_tensors all = step_tensors::of(asked, {.by_sample = true, .in_order = Step::in_order});
   if (!all.defined()) {
     return false;
   }
-  if (x.scalar_type() == at::kDouble) {
-    step_by_sample_of<double>(all, radius, length, bounds, needs.free_only, direction, project);
+  if (type == at::kDouble) {
+    step_by_sample_of<double>(all, asked, ball);
   } else {
-    step_by_sample_of<float>(all, radius, length, bounds, needs.free_only, direction, project);
+    step_by_sample_of<float>(all, asked, ball);
   }
-  point = all.point;
+  asked.point = all.point;
   return true;
 }
 

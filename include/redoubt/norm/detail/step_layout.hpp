@@ -11,32 +11,50 @@
 
 namespace redoubt::detail {
 
+/// What a ball's `step_` was asked for, see linf's.
+struct step_request {
+  at::Tensor& point;
+  const at::Tensor& gradient;
+  const at::Tensor& x;
+  const extent& radius;
+  const extent& length;
+  const box& bounds;
+};
+
+/// What a step needs of the memory of its tensors.
+struct layout_needs {
+  bool by_sample = false;  ///< samples lie one after the other
+  bool in_order = false;   ///< a sample's elements lie in the order of their indices
+};
+
 /// What a step in one pass reads and writes: tensors that lie in memory alike, so that it need not know how.
 struct step_tensors {
   at::Tensor point;     ///< [N, ...] written: the point's own memory where nobody else has it, else new
   at::Tensor from;      ///< where the point was
-  at::Tensor gradient;  ///< its copy where it lies otherwise
+  at::Tensor gradient;  ///< its copy where it lies otherwise; of any type
   at::Tensor x;
 
-  /// Undefined tensors where the step must be taken by operations on whole tensors: where types or devices differ, or
-  /// where samples (or, for a box by channel, channels) do not lie one after the other.
-  [[nodiscard]] static step_tensors of(const at::Tensor& point, const at::Tensor& gradient, const at::Tensor& x,
-                                       bool by_sample, bool by_channel) {
-    const auto alike = [&](const at::Tensor& t) {
-      return t.scalar_type() == x.scalar_type() && t.device() == x.device() && t.sizes() == x.sizes();
-    };
-    if (x.numel() == 0 || !alike(point) || !alike(gradient) || !x.is_non_overlapping_and_dense() ||
-        point.strides() != x.strides()) {
+  /// Undefined tensors where the step must be taken by operations on whole tensors: where the point's type or devices
+  /// differ from x's, or where they do not lie as is needed: numbers per sample or channel have needs of their own.
+  [[nodiscard]] static step_tensors of(const step_request& asked, layout_needs needs) {
+    const at::Tensor& point = asked.point;
+    const at::Tensor& gradient = asked.gradient;
+    const at::Tensor& x = asked.x;
+    const auto alike = [&](const at::Tensor& t) { return t.device() == x.device() && t.sizes() == x.sizes(); };
+    if (x.numel() == 0 || !alike(point) || !alike(gradient) || point.scalar_type() != x.scalar_type() ||
+        !x.is_non_overlapping_and_dense() || point.strides() != x.strides()) {
       return {};
     }
+    needs.by_sample |= asked.radius.is_per_sample() || asked.length.is_per_sample();
+    needs.in_order |= asked.bounds.lower.is_per_channel() || asked.bounds.upper.is_per_channel();
     const std::int64_t width = x.numel() / x.size(0);
-    if ((by_sample && x.size(0) > 1 && x.stride(0) != width) || (by_channel && !x.is_contiguous())) {
+    if ((needs.by_sample && x.size(0) > 1 && x.stride(0) != width) || (needs.in_order && !x.is_contiguous())) {
       return {};
     }
     const bool own = point.use_count() == 1 && point.storage().use_count() == 1 && !point.requires_grad();
     step_tensors all{own ? point : x.new_empty_strided(x.sizes(), x.strides()), point, gradient, x};
     if (gradient.strides() != x.strides()) {
-      all.gradient = x.new_empty_strided(x.sizes(), x.strides()).copy_(gradient);
+      all.gradient = gradient.new_empty_strided(x.sizes(), x.strides()).copy_(gradient);
     }
     return all;
   }
@@ -44,26 +62,21 @@ struct step_tensors {
   [[nodiscard]] bool defined() const { return point.defined(); }
 };
 
-/// The numbers of an extent in T's precision: one, or one for each sample of `like`.
-template <class T>
-[[nodiscard]] std::vector<T> numbers_of(const extent& length, const at::Tensor& like) {
-  if (!length.is_per_sample()) {
-    return {static_cast<T>(length.number())};
-  }
-  const at::Tensor each =
-      length.broadcast_over(like).flatten().to(at::kCPU, c10::CppTypeToScalarType<T>::value).contiguous();
-  const T* const first = each.const_data_ptr<T>();
-  return {first, first + each.numel()};
+[[nodiscard]] inline bool is_one_number(const extent& length) {
+  return !length.is_per_sample();
+}
+[[nodiscard]] inline bool is_one_number(const bound& end) {
+  return !end.is_per_channel();
 }
 
-/// The same of a bound: one number, or one for each channel of `like`.
-template <class T>
-[[nodiscard]] std::vector<T> numbers_of(const bound& end, const at::Tensor& like) {
-  if (!end.is_per_channel()) {
-    return {static_cast<T>(end.number())};
+/// The numbers of an extent or a bound in T's precision: one, or one for each sample or channel of `like`.
+template <class T, class Numbers>
+[[nodiscard]] std::vector<T> numbers_of(const Numbers& numbers, const at::Tensor& like) {
+  if (is_one_number(numbers)) {
+    return {static_cast<T>(numbers.number())};
   }
   const at::Tensor each =
-      end.broadcast_over(like).flatten().to(at::kCPU, c10::CppTypeToScalarType<T>::value).contiguous();
+      numbers.broadcast_over(like).flatten().to(at::kCPU, c10::CppTypeToScalarType<T>::value).contiguous();
   const T* const first = each.const_data_ptr<T>();
   return {first, first + each.numel()};
 }

@@ -16,13 +16,13 @@
 namespace redoubt::detail {
 
 template <class T>
-void step_linf_of(const step_tensors& all, const extent& radius, const extent& length, const box& bounds) {
-  const std::vector<T> radii = numbers_of<T>(radius, all.x);
-  const std::vector<T> lengths = numbers_of<T>(length, all.x);
-  const std::vector<T> lower = numbers_of<T>(bounds.lower, all.x);
-  const std::vector<T> upper = numbers_of<T>(bounds.upper, all.x);
+void step_linf_of(const step_tensors& all, const step_request& asked) {
+  const std::vector<T> radii = numbers_of<T>(asked.radius, all.x);
+  const std::vector<T> lengths = numbers_of<T>(asked.length, all.x);
+  const std::vector<T> lower = numbers_of<T>(asked.bounds.lower, all.x);
+  const std::vector<T> upper = numbers_of<T>(asked.bounds.upper, all.x);
   // Runs of elements for which the numbers are the same: all of them, a sample or a channel of one.
-  const std::int64_t samples = radius.is_per_sample() || length.is_per_sample() ? all.x.size(0) : 1;
+  const std::int64_t samples = std::max(std::ssize(radii), std::ssize(lengths));
   const std::int64_t channels = std::max<std::int64_t>(1, std::max(std::ssize(lower), std::ssize(upper)));
   const std::int64_t runs = channels == 1 ? samples : all.x.size(0) * channels;
   const std::int64_t run = all.x.numel() / runs;
@@ -61,23 +61,22 @@ void step_linf_of(const step_tensors& all, const extent& radius, const extent& l
   });
 }
 
-/// What linf's `step_` does.
-[[nodiscard]] inline bool step_linf(at::Tensor& point, const at::Tensor& gradient, const at::Tensor& x,
-                                    const extent& radius, const extent& length, const box& bounds) {
-  if (!x.device().is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kDouble)) {
+/// What linf's `step_` does on the host.
+[[nodiscard]] inline bool step_linf(const step_request& asked) {
+  const at::ScalarType type = asked.x.scalar_type();
+  if (!asked.x.is_cpu() || (type != at::kFloat && type != at::kDouble) || asked.gradient.scalar_type() != type) {
     return false;
   }
-  const step_tensors all = step_tensors::of(point, gradient, x, radius.is_per_sample() || length.is_per_sample(),
-                                            bounds.lower.is_per_channel() || bounds.upper.is_per_channel());
+  const step_tensors all = step_tensors::of(asked, {});
   if (!all.defined()) {
     return false;
   }
-  if (x.scalar_type() == at::kDouble) {
-    step_linf_of<double>(all, radius, length, bounds);
+  if (type == at::kDouble) {
+    step_linf_of<double>(all, asked);
   } else {
-    step_linf_of<float>(all, radius, length, bounds);
+    step_linf_of<float>(all, asked);
   }
-  point = all.point;
+  asked.point = all.point;
   return true;
 }
 

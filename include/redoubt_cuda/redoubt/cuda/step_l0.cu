@@ -1,9 +1,9 @@
 // The l0 step on a device.
 
-#include <redoubt/cuda/detail/balls.cuh>
 #include <redoubt/cuda/detail/launch.cuh>
+#include <redoubt/norm/detail/ball_steps.hpp>
 #include <redoubt/norm/detail/device_step.hpp>
 
 int redoubt_cuda_step_l0(const redoubt::detail::device_step& step) {
-  return redoubt::cuda::detail::launch<redoubt::cuda::detail::l0_step>(step);
+  return redoubt::cuda::detail::launch(step, redoubt::detail::l0_step{});
 }

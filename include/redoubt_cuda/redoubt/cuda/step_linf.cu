@@ -2,16 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <redoubt/cuda/detail/launch.cuh>
 #include <redoubt/cuda/detail/step_linf.cuh>
 #include <redoubt/norm/detail/device_step.hpp>
 
 namespace {
-
-bool is_aligned(const redoubt::detail::device_step& s) {
-  const auto bits = reinterpret_cast<std::uintptr_t>(s.to) | reinterpret_cast<std::uintptr_t>(s.from) |
-                    reinterpret_cast<std::uintptr_t>(s.x) | reinterpret_cast<std::uintptr_t>(s.gradient);
-  return bits % 16 == 0;
-}
 
 bool is_the_same_for_all(const redoubt::detail::device_step& s) {
   return s.length.each == nullptr && s.radius.each == nullptr && s.lower.each == nullptr && s.upper.each == nullptr;
@@ -22,7 +17,7 @@ bool is_the_same_for_all(const redoubt::detail::device_step& s) {
 int redoubt_cuda_step_linf(const redoubt::detail::device_step& s) {
   constexpr int threads = 256;
   const std::int64_t all = s.samples * s.size;
-  const bool fours = all % 4 == 0 && is_the_same_for_all(s) && is_aligned(s);
+  const bool fours = all % 4 == 0 && is_the_same_for_all(s) && redoubt::cuda::detail::is_aligned(s);
   const std::int64_t work = fours ? all / 4 : all;
   const auto blocks = static_cast<unsigned>(std::min<std::int64_t>((work + threads - 1) / threads, 1 << 20));
   auto* const stream = static_cast<cudaStream_t>(s.stream);

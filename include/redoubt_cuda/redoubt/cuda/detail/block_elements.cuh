@@ -2,48 +2,59 @@
 
 #include <cstdint>
 #include <redoubt/cuda/detail/block_sums.cuh>
+#include <redoubt/cuda/detail/reads.cuh>
 #include <redoubt/norm/detail/terms.hpp>
 
 namespace redoubt::cuda::detail {
 
-/// One sample's elements as a projection sees them, in the registers of a block's threads: the device's `serial`.
+/// One sample's elements as a projection sees them, among the threads of a block: the device's `serial`.
 ///
-/// Thread t holds the elements t * 4 + 4 * Threads * c + (0..3), sixteen bytes of float32 side by side. A sample has at
-/// most Threads * Items elements; those that fill up the last threads are zero, with nowhere to go. Functions that a
-/// projection calls are host functions, too, since projections are; they do nothing there.
-template <int Threads, int Items>
+/// `Held` says where they are: see held.cuh. Those that fill up the last round are zero and stay so: they count for
+/// nothing. Functions that a projection calls are host functions, too, since projections are; they do nothing there.
+template <class Held>
 class block_elements {
-  static_assert(Items % 4 == 0, "sixteen bytes side by side");
-
  public:
   using number = float;
-  using shared = typename block_sums<Threads>::shared;
+  using shared = typename block_sums<Held::threads>::shared;
 
-  __device__ explicit block_elements(shared& memory) : over_block_{memory} {}
+  /// Elements that are to be held, and how far each may go in its direction.
+  struct pairs {
+    four value;
+    four room;
+  };
 
-  /// Sets an element: its value and how far it may go in its direction.
-  __device__ void set(int item, float value, float room) {
-    value_[item] = value;
-    magnitude_[item] = fabsf(value);
-    room_[item] = room;
+  __device__ block_elements(shared& memory, const Held& held) : over_block_{memory}, held_{held} {}
+
+  /// Sets the elements: f(place, value) gives four from `place` on, of the four that were there.
+  template <class F>
+  __device__ void fill(const F& f) {
+    held_.each_round([&](std::int64_t place, four& value, four& magnitude, four& room) {
+      const pairs next = f(place, value);
+      value = next.value;
+      magnitude = four_of([&](int k) { return fabsf(next.value.each[k]); });
+      room = next.room;
+    });
   }
-  [[nodiscard]] __device__ float value(int item) const { return value_[item]; }
 
-  /// The K sums over all elements of the terms that f(magnitude, room) gives: in float32 within a thread, in double
-  /// precision over the threads.
+  /// Calls f(place, value) for each four.
+  template <class F>
+  __device__ void read(const F& f) {
+    held_.each_round([&](std::int64_t place, const four& value, const four&, const four&) { f(place, value); });
+  }
+
+  /// The K sums over all elements of the terms that f(magnitude, room) gives; in double precision over the threads.
   template <int K, class F>
   [[nodiscard]] __host__ __device__ redoubt::detail::terms<double, K> sums(const F& f) const {
     redoubt::detail::terms<double, K> total{};
 #if defined(__CUDA_ARCH__)
-    redoubt::detail::terms<float, K> own{};
-#pragma unroll
-    for (int i = 0; i < Items; ++i) {
-      const redoubt::detail::terms<float, K> next = f(magnitude_[i], room_[i]);
+    redoubt::detail::terms<typename Held::total, K> own{};
+    each([&](float&, const float& magnitude, const float& room) {
+      const redoubt::detail::terms<float, K> next = f(magnitude, room);
 #pragma unroll
       for (int k = 0; k < K; ++k) {
         own.each[k] += next.each[k];
       }
-    }
+    });
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       total.each[k] = own.each[k];
@@ -57,10 +68,7 @@ class block_elements {
   [[nodiscard]] __host__ __device__ float largest() const {
     float most = 0;
 #if defined(__CUDA_ARCH__)
-#pragma unroll
-    for (int i = 0; i < Items; ++i) {
-      most = magnitude_[i] > most ? magnitude_[i] : most;
-    }
+    each([&](float&, const float& magnitude, const float&) { most = magnitude > most ? magnitude : most; });
     most = over_block_.largest_of(most);
 #endif
     return most;
@@ -70,12 +78,11 @@ class block_elements {
   template <class F>
   __host__ __device__ void replace(const F& f) {
 #if defined(__CUDA_ARCH__)
-#pragma unroll
-    for (int i = 0; i < Items; ++i) {
-      const redoubt::detail::terms<float, 2> next = f(magnitude_[i], room_[i]);
-      magnitude_[i] = next.each[0];
-      room_[i] = next.each[1];
-    }
+    each([&](float&, float& magnitude, float& room) {
+      const redoubt::detail::terms<float, 2> next = f(magnitude, room);
+      magnitude = next.each[0];
+      room = next.each[1];
+    });
 #endif
   }
 
@@ -83,11 +90,10 @@ class block_elements {
   template <class F>
   __host__ __device__ void write(const F& f) {
 #if defined(__CUDA_ARCH__)
-#pragma unroll
-    for (int i = 0; i < Items; ++i) {
-      const float next = f(magnitude_[i], room_[i]);
-      value_[i] = value_[i] < 0 ? -next : next;
-    }
+    each([&](float& value, const float& magnitude, const float& room) {
+      const float next = f(magnitude, room);
+      value = value < 0 ? -next : next;
+    });
 #endif
   }
 
@@ -95,30 +101,36 @@ class block_elements {
   /// the others become zero.
   __host__ __device__ void write_above(float bound, std::int64_t ties) {
 #if defined(__CUDA_ARCH__)
-#pragma unroll
-    for (int chunk = 0; chunk < Items / 4; ++chunk) {
+    held_.each_round([&](std::int64_t, four& value, const four& magnitude, const four& room) {
       int equal = 0;
 #pragma unroll
-      for (int i = 4 * chunk; i < 4 * chunk + 4; ++i) {
-        equal += room_[i] == bound ? 1 : 0;
+      for (int k = 0; k < 4; ++k) {
+        equal += room.each[k] == bound ? 1 : 0;
       }
       const auto place = over_block_.before(equal);
       std::int64_t left = ties - place.before;
-#pragma unroll
-      for (int i = 4 * chunk; i < 4 * chunk + 4; ++i) {
-        const bool kept = room_[i] > bound || (room_[i] == bound && left-- > 0);
-        value_[i] = !kept ? 0 : value_[i] < 0 ? -magnitude_[i] : magnitude_[i];
-      }
+      value = four_of([&](int k) {
+        const bool kept = room.each[k] > bound || (room.each[k] == bound && left-- > 0);
+        return !kept ? 0 : value.each[k] < 0 ? -magnitude.each[k] : magnitude.each[k];
+      });
       ties -= place.all;
-    }
+    });
 #endif
   }
 
  private:
-  block_sums<Threads> over_block_;
-  float value_[Items];
-  float magnitude_[Items];
-  float room_[Items];
+  template <class Work>
+  __device__ void each(const Work& work) const {
+    held_.each_round([&](std::int64_t, four& value, four& magnitude, four& room) {
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        work(value.each[k], magnitude.each[k], room.each[k]);
+      }
+    });
+  }
+
+  block_sums<Held::threads> over_block_;
+  mutable Held held_;  // a sum visits the elements as all others do
 };
 
 }  // namespace redoubt::cuda::detail

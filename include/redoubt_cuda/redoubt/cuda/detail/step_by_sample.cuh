@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <redoubt/cuda/detail/block_elements.cuh>
-#include <redoubt/cuda/detail/memory_elements.cuh>
+#include <redoubt/cuda/detail/held.cuh>
 #include <redoubt/cuda/detail/reads.cuh>
 #include <redoubt/norm/detail/device_step.hpp>
 #include <redoubt/norm/detail/number.hpp>
@@ -11,99 +11,132 @@ namespace redoubt::cuda::detail {
 
 using redoubt::detail::device_step;
 
-/// One sample's numbers of a step.
-struct sample_view {
-  const device_step& s;
-  std::int64_t sample;
+/// One sample of a step, four elements at a time; elements beyond its end are 0.
+class sample_view {
+ public:
+  __device__ sample_view(const device_step& s, std::int64_t sample)
+      : s_{s},
+        first_{sample * s.size},
+        length_{number_of(s.length, sample)},
+        radius_{number_of(s.radius, sample)},
+        has_channels_{s.lower.each != nullptr || s.upper.each != nullptr} {}
 
-  [[nodiscard]] __device__ float length() const { return number_of(s.length, sample); }
-  [[nodiscard]] __device__ double radius() const { return number_of(s.radius, sample); }
-  [[nodiscard]] __device__ float lower(std::int64_t place) const { return number_of(s.lower, channel(place)); }
-  [[nodiscard]] __device__ float upper(std::int64_t place) const { return number_of(s.upper, channel(place)); }
+  [[nodiscard]] __device__ double radius() const { return radius_; }
 
-  /// The gradient's element, of which the box lets nothing move out of it where that is asked for.
+  /// The gradient, of which nothing leads out of the box where that is asked for.
   template <bool FreeOnly>
-  [[nodiscard]] __device__ float along(std::int64_t place) const {
-    const std::int64_t i = sample * s.size + place;
-    const float g = redoubt::detail::finite_or_zero<float>(gradient_at(s.gradient, s.type, i));
-    if constexpr (FreeOnly) {
-      const float from = s.from[i];
-      return (g > 0 && from >= upper(place)) || (g < 0 && from <= lower(place)) ? 0 : g;
+  [[nodiscard]] __device__ four along(std::int64_t place) const {
+    const four g = gradients(place);
+    if constexpr (!FreeOnly) {
+      return four_of([&](int k) { return redoubt::detail::finite_or_zero<float>(g.each[k]); });
+    } else {
+      const four from = numbers(s_.from, place);
+      return four_of([&](int k) {
+        const float value = redoubt::detail::finite_or_zero<float>(g.each[k]);
+        const bool stuck =
+            (value > 0 && from.each[k] >= upper(place + k)) || (value < 0 && from.each[k] <= lower(place + k));
+        return stuck ? 0 : value;
+      });
     }
-    return g;
   }
 
   /// Where a step leads, less x.
-  [[nodiscard]] __device__ float moved(std::int64_t place, float step) const {
-    const std::int64_t i = sample * s.size + place;
-    return s.from[i] + length() * step - s.x[i];
+  [[nodiscard]] __device__ four moved(std::int64_t place, const four& step) const {
+    const four from = numbers(s_.from, place);
+    const four x = numbers(s_.x, place);
+    return four_of([&](int k) { return from.each[k] + length_ * step.each[k] - x.each[k]; });
   }
 
-  [[nodiscard]] __device__ float room(std::int64_t place, float d) const {
-    const float x = s.x[sample * s.size + place];
-    return redoubt::detail::larger(d < 0 ? x - lower(place) : upper(place) - x, 0.0F);
+  /// How far x may go in the direction of d.
+  [[nodiscard]] __device__ four room(std::int64_t place, const four& d) const {
+    const four x = numbers(s_.x, place);
+    return four_of([&](int k) {
+      const float left = d.each[k] < 0 ? x.each[k] - lower(place + k) : upper(place + k) - x.each[k];
+      return redoubt::detail::larger(left, 0.0F);
+    });
   }
 
-  __device__ void write(std::int64_t place, float d) const {
-    const std::int64_t i = sample * s.size + place;
-    s.to[i] = redoubt::detail::smaller(redoubt::detail::larger(s.x[i] + d, lower(place)), upper(place));
+  /// The point becomes x + d, in the box.
+  __device__ void write(std::int64_t place, const four& d) const {
+    const four x = numbers(s_.x, place);
+    const four point = four_of([&](int k) {
+      return redoubt::detail::smaller(redoubt::detail::larger(x.each[k] + d.each[k], lower(place + k)),
+                                      upper(place + k));
+    });
+    if (is_at_once(place)) {
+      *reinterpret_cast<four*>(s_.to + first_ + place) = point;
+      return;
+    }
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      if (place + k < s_.size) {
+        s_.to[first_ + place + k] = point.each[k];
+      }
+    }
   }
 
  private:
-  [[nodiscard]] __device__ std::int64_t channel(std::int64_t place) const {
-    return s.lower.each == nullptr && s.upper.each == nullptr ? 0 : place / s.per_channel;
+  // Fours are aligned only where a sample's size is a multiple of four: they are then in the sample whole or not at all.
+  [[nodiscard]] __device__ bool is_at_once(std::int64_t place) const { return s_.fours && place < s_.size; }
+
+  [[nodiscard]] __device__ four numbers(const float* from, std::int64_t place) const {
+    return is_at_once(place) ? four_at(from, first_ + place)
+                             : four_of([&](int k) { return place + k < s_.size ? from[first_ + place + k] : 0; });
   }
+
+  [[nodiscard]] __device__ four gradients(std::int64_t place) const {
+    return is_at_once(place) ? gradients_at(s_.gradient, s_.type, first_ + place) : four_of([&](int k) {
+      return place + k < s_.size ? gradient_at(s_.gradient, s_.type, first_ + place + k) : 0;
+    });
+  }
+
+  [[nodiscard]] __device__ float lower(std::int64_t place) const { return number_of(s_.lower, channel(place)); }
+  [[nodiscard]] __device__ float upper(std::int64_t place) const { return number_of(s_.upper, channel(place)); }
+
+  [[nodiscard]] __device__ std::int64_t channel(std::int64_t place) const {
+    return !has_channels_ ? 0 : (place < s_.size ? place : s_.size - 1) / s_.per_channel;
+  }
+
+  const device_step& s_;
+  std::int64_t first_;
+  float length_;
+  float radius_;
+  bool has_channels_;
 };
 
-/// A block a sample, whose elements the threads hold in registers. `Ball` says what a step is: see balls.cuh.
-template <class Ball, int Threads, int Items>
-__global__ void __launch_bounds__(Threads) step_in_registers(device_step s) {
-  using elements = block_elements<Threads, Items>;
-  __shared__ typename elements::shared memory;
-  elements e{memory};
+/// What a block does. `ball` says what a step is: see norm/detail/ball_steps.hpp.
+template <class Ball, class Held>
+__device__ void step_sample(const device_step& s, const Ball& ball, block_elements<Held> elements) {
+  using pairs = typename block_elements<Held>::pairs;
   const sample_view sample{s, static_cast<std::int64_t>(blockIdx.x)};
-  const auto each = [&](const auto& work) {
-#pragma unroll
-    for (int i = 0; i < Items; ++i) {
-      const std::int64_t place = std::int64_t{i / 4} * 4 * Threads + std::int64_t{threadIdx.x} * 4 + i % 4;
-      work(i, place, place < s.size);
-    }
-  };
-  each([&](int i, std::int64_t place, bool mine) {
-    e.set(i, mine ? sample.template along<Ball::free_only>(place) : 0, __int_as_float(0x7f800000));
+  elements.fill([&](std::int64_t place, const four&) {
+    return pairs{sample.template along<Ball::free_only>(place), four_of([](int) { return __int_as_float(0x7f800000); })};
   });
-  Ball::direction(e, s);
-  each([&](int i, std::int64_t place, bool mine) {
-    const float d = mine ? sample.moved(place, e.value(i)) : 0;
-    e.set(i, d, mine ? sample.room(place, d) : 0);
+  ball.direction(elements);
+  elements.fill([&](std::int64_t place, const four& step) {
+    const four d = sample.moved(place, step);
+    return pairs{d, sample.room(place, d)};
   });
-  Ball::project(e, sample.radius());
-  each([&](int i, std::int64_t place, bool mine) {
-    if (mine) {
-      sample.write(place, e.value(i));
-    }
-  });
+  ball.project(elements, sample.radius());
+  elements.read([&](std::int64_t place, const four& d) { sample.write(place, d); });
+}
+
+/// A block a sample, whose elements the threads hold in registers: as many as leave room for 512 threads at once, or the
+/// compiler would spill some to make room for more.
+template <class Ball, int Threads, int Items>
+__global__ void __launch_bounds__(Threads, 512 / Threads) step_in_registers(device_step s, Ball ball) {
+  using elements = block_elements<in_registers<Threads, Items>>;
+  __shared__ typename elements::shared memory;
+  step_sample(s, ball, elements{memory, {}});
 }
 
 /// A block a sample of any size, whose elements lie in the step's scratch.
 template <class Ball, int Threads>
-__global__ void __launch_bounds__(Threads) step_in_memory(device_step s) {
-  using elements = memory_elements<Threads>;
+__global__ void __launch_bounds__(Threads, 1) step_in_memory(device_step s, Ball ball) {
+  using elements = block_elements<in_memory<Threads>>;
   __shared__ typename elements::shared memory;
-  const sample_view sample{s, static_cast<std::int64_t>(blockIdx.x)};
-  elements e{memory, s.scratch + 3 * s.size * sample.sample, s.size};
-  for (std::int64_t place = threadIdx.x; place < s.size; place += Threads) {
-    e.set(place, sample.template along<Ball::free_only>(place), __int_as_float(0x7f800000));
-  }
-  Ball::direction(e, s);
-  for (std::int64_t place = threadIdx.x; place < s.size; place += Threads) {
-    const float d = sample.moved(place, e.value(place));
-    e.set(place, d, sample.room(place, d));
-  }
-  Ball::project(e, sample.radius());
-  for (std::int64_t place = threadIdx.x; place < s.size; place += Threads) {
-    sample.write(place, e.value(place));
-  }
+  float* const own = s.scratch + redoubt::detail::scratch_of_sample(s.size) * static_cast<std::int64_t>(blockIdx.x);
+  step_sample(s, ball, elements{memory, in_memory<Threads>{own, s.size}});
 }
 
 }  // namespace redoubt::cuda::detail

@@ -32,11 +32,11 @@ __global__ void step_fours(device_step s) {
   const std::int64_t all = s.samples * s.size / 4;
   for (std::int64_t k = blockIdx.x * std::int64_t{blockDim.x} + threadIdx.x; k < all;
        k += std::int64_t{gridDim.x} * blockDim.x) {
-    const float4 g = gradients_at(s.gradient, s.type, 4 * k);
-    const float4 from = four_at(s.from, 4 * k);
-    const float4 x = four_at(s.x, 4 * k);
-    *reinterpret_cast<float4*>(s.to + 4 * k) = {step(from.x, g.x, x.x), step(from.y, g.y, x.y), step(from.z, g.z, x.z),
-                                                step(from.w, g.w, x.w)};
+    const four g = gradients_at(s.gradient, s.type, 4 * k);
+    const four from = four_at(s.from, 4 * k);
+    const four x = four_at(s.x, 4 * k);
+    *reinterpret_cast<four*>(s.to + 4 * k) =
+        four_of([&](int i) { return step(from.each[i], g.each[i], x.each[i]); });
   }
 }
 

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <redoubt/norm/detail/project_l0.hpp>
+#include <redoubt/norm/detail/project_l1.hpp>
+#include <redoubt/norm/detail/project_l2.hpp>
+#include <redoubt/norm/detail/unit.hpp>
+
+namespace redoubt::detail {
+
+// What the steps of balls are made of that depend on the whole of a sample; hosts and devices take the same.
+// `elements` as in serial.hpp.
+
+/// Along the gradient over its length.
+struct l2_step {
+  static constexpr bool free_only = false;  ///< only elements that the box lets move along the gradient have one
+  static constexpr bool in_order = false;   ///< elements must come in the order of their indices
+
+  template <class Elements>
+  constexpr void direction(Elements& elements) const {
+    make_unit_l2(elements);
+  }
+
+  template <class Elements>
+  constexpr void project(Elements& elements, double radius) const {
+    project_l2(elements, radius);
+  }
+};
+
+/// Along the signs of the largest elements.
+struct l1_step {
+  static constexpr bool free_only = true;
+  static constexpr bool in_order = true;  // of equal elements the first move
+
+  double most;  ///< how many move
+
+  template <class Elements>
+  constexpr void direction(Elements& elements) const {
+    signs_of_largest(elements, most);
+  }
+
+  template <class Elements>
+  constexpr void project(Elements& elements, double radius) const {
+    project_l1(elements, radius);
+  }
+};
+
+/// Along the gradient over its largest element.
+struct l0_step {
+  static constexpr bool free_only = false;
+  static constexpr bool in_order = true;  // of equal elements the first stay
+
+  template <class Elements>
+  constexpr void direction(Elements& elements) const {
+    make_unit_linf(elements);
+  }
+
+  template <class Elements>
+  constexpr void project(Elements& elements, double count) const {
+    project_l0(elements, count);
+  }
+};
+
+}  // namespace redoubt::detail

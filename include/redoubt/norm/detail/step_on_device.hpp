@@ -1,0 +1,74 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <redoubt/core/detail/device.hpp>
+#include <redoubt/norm/detail/device_step.hpp>
+#include <redoubt/norm/detail/step_layout.hpp>
+#include <redoubt/norm/detail/stored_on_device.hpp>
+#include <vector>
+
+namespace redoubt::detail {
+
+/// A step as a device is told of it, and the memory that it is told of.
+class told_step {
+ public:
+  told_step(const step_tensors& all, const step_request& asked) : all_{all} {
+    const at::Tensor& x = all.x;
+    step.samples = x.size(0);
+    step.size = x.numel() / x.size(0);
+    step.per_channel = x.dim() > 1 ? step.size / x.size(1) : step.size;
+    step.to = all.point.mutable_data_ptr<float>();
+    step.from = all.from.const_data_ptr<float>();
+    step.x = x.const_data_ptr<float>();
+    step.gradient = all.gradient.const_data_ptr();
+    step.type = *stored_on_device(all.gradient.scalar_type());
+    step.length = told(asked.length);
+    step.radius = told(asked.radius);
+    step.lower = told(asked.bounds.lower);
+    step.upper = told(asked.bounds.upper);
+    if (const std::int64_t each = scratch_of_sample(step.size); each > 0) {
+      kept_.push_back(x.new_empty({step.samples * each}));
+      step.scratch = kept_.back().mutable_data_ptr<float>();
+    }
+  }
+
+  device_step step;
+
+ private:
+  template <class Numbers>
+  [[nodiscard]] device_number told(const Numbers& numbers) {
+    if (is_one_number(numbers)) {
+      return {.each = nullptr, .number = static_cast<float>(numbers.number())};
+    }
+    kept_.push_back(numbers.broadcast_over(all_.x).flatten().contiguous());
+    return {.each = kept_.back().const_data_ptr<float>(), .number = 0};
+  }
+
+  step_tensors all_;
+  std::vector<at::Tensor> kept_;
+};
+
+/// Queues a step on the device where its tensors are, if a kernel was linked (redoubt::cuda) and the step is in its
+/// reach: float32, and a gradient of float32, float16 or bfloat16. Says whether it did.
+///
+/// Throws std::runtime_error, naming the device, where that refuses. Waits for nothing.
+[[nodiscard]] inline bool step_on_device(int (*queue)(const device_step&), const step_request& asked,
+                                         layout_needs needs, double most = 0) {
+  const at::Tensor& x = asked.x;
+  if (queue == nullptr || !x.is_cuda() || x.scalar_type() != at::kFloat ||
+      !stored_on_device(asked.gradient.scalar_type())) {
+    return false;
+  }
+  const step_tensors all = step_tensors::of(asked, needs);
+  if (!all.defined()) {
+    return false;
+  }
+  told_step told{all, asked};
+  told.step.most = most;
+  queue_on(x.device(), queue, told.step, "a step");
+  asked.point = all.point;
+  return true;
+}
+
+}  // namespace redoubt::detail

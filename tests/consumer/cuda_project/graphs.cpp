@@ -1,0 +1,13 @@
+// An attack as CUDA graphs, as a consumer writes it.
+#include <redoubt/cuda/graphed.hpp>
+#include <redoubt/norm/linf.hpp>
+
+#include <ATen/ATen.h>
+
+at::Tensor attack_as_graphs(const at::Tensor& weights, const at::Tensor& x, const at::Tensor& y);
+
+at::Tensor attack_as_graphs(const at::Tensor& weights, const at::Tensor& x, const at::Tensor& y) {
+  const auto model = [&](const at::Tensor& input) { return input.matmul(weights); };
+  auto fast = redoubt::graphed(redoubt::pgd{redoubt::linf{.radius = 0.1}}, model);
+  return fast(x, y);
+}

@@ -1,0 +1,95 @@
+// A device's steps beside the host's, through the balls: what a user's attack takes.
+
+#include <ATen/ATen.h>
+#include <ATen/cuda/CUDAContext.h>
+#include <doctest/doctest.h>
+
+#include <redoubt/norm/l0.hpp>
+#include <redoubt/norm/l1.hpp>
+#include <redoubt/norm/l2.hpp>
+#include <redoubt/norm/linf.hpp>
+#include <vector>
+
+#include "../norm/steps.hpp"
+
+using redoubt::box;
+using redoubt::extent;
+using redoubt::testing::step_problem;
+
+namespace {
+
+// Shapes of every way through the kernels: odd and even sizes, one element, registers of both kinds, memory.
+const std::vector<std::vector<std::int64_t>> shapes = {{3, 1, 4, 4},    {2, 3, 5, 5},    {7, 1, 1, 1},
+                                                       {64, 1, 28, 28}, {33, 3, 32, 32}, {5, 3, 33, 33},
+                                                       {2, 3, 64, 64},  {2, 3, 224, 224}};
+
+template <class BallOf>
+void check(const BallOf& ball_of, double radius, double length, double tolerance) {
+  std::uint64_t seed = 1;
+  for (const auto& shape : shapes) {
+    for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kBFloat16}) {
+      for (const bool each : {false, true}) {
+        CAPTURE(shape);
+        CAPTURE(type);
+        CAPTURE(each);
+        const step_problem p{shape, ++seed};
+        const at::Tensor gradient = p.gradient.to(type);
+        const auto numbers = [&](double scale) {
+          return each ? extent{redoubt::testing::uniform({shape[0]}, seed).mul_(scale)} : extent{scale};
+        };
+        const box bounds = each ? box{at::linspace(-0.2, 0, shape[1]), 1.0} : box{};
+        at::Tensor expected = p.point.clone();
+        REQUIRE(ball_of(numbers(radius)).step_(expected, gradient.to(at::kFloat), p.x, numbers(length), bounds, 0.5));
+        at::Tensor point = p.point.cuda();
+        const void* const memory = point.data_ptr();
+        REQUIRE(ball_of(numbers(radius)).step_(point, gradient.cuda(), p.x.cuda(), numbers(length), bounds, 0.5));
+        CHECK(point.data_ptr() == memory);
+        CHECK(at::allclose(point.cpu(), expected, 0, tolerance));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("gpu: the linf step has the host's bits") {
+  check([](const extent& radius) { return redoubt::linf{radius}; }, 0.1, 0.03, 0);
+}
+
+TEST_CASE("gpu: the l2, l1 and l0 steps end where the host's end") {
+  check([](const extent& radius) { return redoubt::l2{radius}; }, 1.5, 1, 2e-6);
+  check([](const extent& radius) { return redoubt::l1{radius}; }, 4, 3, 2e-6);
+  check([](const extent& radius) { return redoubt::l0{radius}; }, 20, 1, 2e-6);
+}
+
+TEST_CASE("gpu: memory that is not aligned, and channels last, give the same") {
+  const step_problem p{{8, 3, 32, 32}, 5};
+  const redoubt::linf ball{0.1};
+  at::Tensor expected = p.point.clone();
+  REQUIRE(ball.step_(expected, p.gradient, p.x, 0.03, {}, 0.5));
+  const auto shifted = [](const at::Tensor& t) {
+    at::Tensor room = at::empty({t.numel() + 1}, t.options().device(at::kCUDA));
+    return room.slice(0, 1).view(t.sizes()).copy_(t);
+  };
+  at::Tensor point = shifted(p.point);
+  REQUIRE(ball.step_(point, shifted(p.gradient), shifted(p.x), 0.03, {}, 0.5));
+  CHECK(at::equal(point.cpu(), expected));
+  const auto last = [](const at::Tensor& t) { return t.cuda().contiguous(at::MemoryFormat::ChannelsLast); };
+  point = last(p.point);
+  REQUIRE(ball.step_(point, p.gradient.cuda(), last(p.x), 0.03, {}, 0.5));
+  CHECK(point.is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(at::equal(point.cpu(), expected));
+}
+
+TEST_CASE("gpu: what no kernel takes is left alone, and the device stays usable") {
+  const step_problem p{{4, 3, 8, 8}, 6};
+  const redoubt::l2 ball{1.0};
+  at::Tensor point = p.point.to(at::kDouble).cuda();
+  CHECK_FALSE(ball.step_(point, p.gradient.to(at::kDouble).cuda(), p.x.to(at::kDouble).cuda(), 0.1, {}, 0.5));
+  point = p.point.cuda();
+  CHECK_FALSE(ball.step_(point, p.gradient, p.x.cuda(), 0.1, {}, 0.5));
+  at::Tensor none = at::empty({0, 3, 8, 8}, p.x.options().device(at::kCUDA));
+  CHECK_FALSE(ball.step_(none, none, none, 0.1, {}, 0.5));
+  CHECK(ball.step_(point, p.gradient.cuda(), p.x.cuda(), 0.1, {}, 0.5));
+  CHECK(at::isfinite(point).all().item<bool>());
+}
