@@ -55,6 +55,18 @@ set(redoubt_json_packages nlohmann-json3-dev)
 set(redoubt_json_url https://github.com/nlohmann/json/archive/refs/tags/v3.11.2.tar.gz)
 set(redoubt_json_sha256 d69f9deb6a75e2580465c6c4c5111b89c4dc2fa94e3a85fcd2ffcd9a143d9273)
 
+# The distribution's is a shared library built with OpenSSL and Brotli, which must be there to link it; the release is one
+# header, of which this build asks for neither. (0.14.3: of 0.11.4 no hash is on record.)
+set(redoubt_httplib_version 0.11.4)
+set(redoubt_httplib_packages libcpp-httplib-dev libcpp-httplib0.11 libssl-dev libssl3 libbrotli1)
+set(redoubt_httplib_url https://github.com/yhirose/cpp-httplib/archive/v0.14.3.tar.gz)
+set(redoubt_httplib_sha256 dcf6486d9030937636d8a4f820ca9531808fd7edb283893dddbaa05f99357e63)
+
+set(redoubt_prometheus_version 1.0.1)
+set(redoubt_prometheus_packages prometheus-cpp-dev libprometheus-cpp-core1.0)
+set(redoubt_prometheus_url https://github.com/jupp0r/prometheus-cpp/archive/v1.0.1.tar.gz)
+set(redoubt_prometheus_sha256 593e028d401d3298eada804d252bc38d8cab3ea1c9e88bcd72095281f85e6d16)
+
 set(redoubt_zlib_version 1.2.13)
 set(redoubt_zlib_packages zlib1g-dev)
 set(redoubt_zlib_url https://github.com/madler/zlib/releases/download/v1.2.13/zlib-1.2.13.tar.gz)

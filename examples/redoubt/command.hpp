@@ -30,5 +30,6 @@ command make_evaluate(CLI::App& root);
 command make_attack(CLI::App& root);
 command make_detect(CLI::App& root);
 command make_gate(CLI::App& root);
+command make_serve(CLI::App& root);
 
 }  // namespace redoubt::program

@@ -70,6 +70,10 @@ bool interrupted() noexcept {
   return pending_signal.load(std::memory_order_relaxed) != 0;
 }
 
+void answer_interrupt() noexcept {
+  answered = true;
+}
+
 void stop_interrupted(const std::string& kept) {
   answered = true;
   throw interruption(pending_signal.load(), "interrupted; " + kept);

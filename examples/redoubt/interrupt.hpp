@@ -33,6 +33,9 @@ class interrupt_watch {
 /// Whether Ctrl-C or SIGTERM has come under the present watch. One relaxed load: cheap enough for every batch.
 [[nodiscard]] bool interrupted() noexcept;
 
+/// Takes the signal that came as the wish to end in order, which the work then does: a server's.
+void answer_interrupt() noexcept;
+
 /// Throws the `interruption` for the signal that came: "interrupted; " and `kept`, e.g. "checkpoint kept in run/".
 [[noreturn]] void stop_interrupted(const std::string& kept);
 

@@ -7,6 +7,6 @@
 int main(int argc, char** argv) {
   using namespace redoubt::program;
   keep_freed_memory();
-  return run_shell({make_loop, make_train, make_evaluate, make_attack, make_detect, make_gate}, argc, argv, std::cout,
-                   std::cerr);
+  return run_shell({make_loop, make_train, make_evaluate, make_attack, make_detect, make_gate, make_serve}, argc, argv,
+                   std::cout, std::cerr);
 }

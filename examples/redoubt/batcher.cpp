@@ -1,0 +1,106 @@
+#include "batcher.hpp"
+
+#include <ATen/ops/cat.h>
+
+#include <exception>
+#include <redoubt/core/error.hpp>
+#include <string>
+#include <utility>
+
+namespace redoubt::program {
+
+batcher::batcher(batcher_options options, infer_function infer)
+    : options_{options}, infer_{std::move(infer)}, thread_{[this] { work(); }} {}
+
+batcher::~batcher() {
+  {
+    const std::scoped_lock lock{mutex_};
+    stopping_ = true;
+  }
+  arrived_.notify_all();
+  thread_.join();
+}
+
+std::future<at::Tensor> batcher::submit(at::Tensor x) {
+  std::future<at::Tensor> answer;
+  {
+    const std::scoped_lock lock{mutex_};
+    // An empty queue takes a request of any size: it would fit at no other time either.
+    if (!queue_.empty() && waiting_ + x.size(0) > options_.most_waiting) {
+      throw queue_full("the queue is full: " + std::to_string(waiting_) + " samples wait, at most " +
+                       std::to_string(options_.most_waiting) + " may; try again");
+    }
+    waiting_ += x.size(0);
+    queue_.push_back({std::move(x), {}});
+    answer = queue_.back().answer.get_future();
+  }
+  arrived_.notify_all();
+  return answer;
+}
+
+std::int64_t batcher::waiting() const {
+  const std::scoped_lock lock{mutex_};
+  return waiting_;
+}
+
+void batcher::work() {
+  while (true) {
+    std::vector<request> batch = next_batch();
+    if (batch.empty()) {
+      return;
+    }
+    answer(batch);
+  }
+}
+
+// Empty once there is nothing more to do.
+std::vector<batcher::request> batcher::next_batch() {
+  std::unique_lock lock{mutex_};
+  arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  const auto deadline = std::chrono::steady_clock::now() + options_.patience;
+  arrived_.wait_until(lock, deadline, [this] { return stopping_ || waiting_ >= options_.most_samples; });
+  std::vector<request> batch;
+  std::int64_t samples = 0;
+  while (!queue_.empty() && (batch.empty() || samples + queue_.front().x.size(0) <= options_.most_samples)) {
+    samples += queue_.front().x.size(0);
+    batch.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  waiting_ -= samples;
+  return batch;
+}
+
+void batcher::answer(std::vector<request>& batch) const {
+  if (batch.size() == 1) {
+    return answer_alone(batch.front());
+  }
+  std::vector<at::Tensor> parts;
+  parts.reserve(batch.size());
+  for (const request& each : batch) {
+    parts.push_back(each.x);
+  }
+  at::Tensor all;
+  try {
+    all = infer_(at::cat(parts));
+  } catch (const std::exception&) {  // who is to blame shows below
+    for (request& each : batch) {
+      answer_alone(each);
+    }
+    return;
+  }
+  std::int64_t first = 0;
+  for (request& each : batch) {
+    each.answer.set_value(all.narrow(0, first, each.x.size(0)));
+    first += each.x.size(0);
+  }
+}
+
+void batcher::answer_alone(request& one) const {
+  try {
+    one.answer.set_value(infer_(one.x));
+  } catch (...) {
+    one.answer.set_exception(std::current_exception());
+  }
+}
+
+}  // namespace redoubt::program

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace redoubt::program {
+
+/// More is waiting than was allowed for: the one who asks may try again later.
+struct queue_full : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct batcher_options {
+  std::int64_t most_samples = 64;            ///< of a batch; >= 1. A request of more is a batch of its own
+  std::chrono::microseconds patience{2000};  ///< how long the first of a batch waits for others
+  std::int64_t most_waiting = 1024;          ///< samples in the queue; >= 1
+};
+
+/// Infers what several threads ask for in common batches, on a thread of its own.
+class batcher {
+ public:
+  using infer_function = std::function<at::Tensor(const at::Tensor&)>;
+
+  /// `infer` maps [N, ...] to [N, C]; it is called by one thread at a time.
+  batcher(batcher_options options, infer_function infer);
+  batcher(const batcher&) = delete;
+  batcher& operator=(const batcher&) = delete;
+  /// Answers all that is waiting first.
+  ~batcher();
+
+  /// The rows that belong to x [n, ...], n >= 1, whose samples are of the shape and type of all others.
+  ///
+  /// Throws queue_full. The future throws what `infer` throws on x alone: where a batch of several fails, each is tried
+  /// by itself, so that nobody fails for his neighbours.
+  [[nodiscard]] std::future<at::Tensor> submit(at::Tensor x);
+
+  /// Samples that wait.
+  [[nodiscard]] std::int64_t waiting() const;
+
+ private:
+  struct request {
+    at::Tensor x;
+    std::promise<at::Tensor> answer;
+  };
+
+  void work();
+  [[nodiscard]] std::vector<request> next_batch();
+  void answer(std::vector<request>& batch) const;
+  void answer_alone(request& one) const;
+
+  batcher_options options_;
+  infer_function infer_;
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<request> queue_;
+  std::int64_t waiting_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it runs as soon as it is there
+};
+
+}  // namespace redoubt::program
