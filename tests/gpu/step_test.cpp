@@ -4,6 +4,7 @@
 #include <ATen/cuda/CUDAContext.h>
 #include <doctest/doctest.h>
 
+#include <redoubt/attack/momentum.hpp>
 #include <redoubt/norm/l0.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
@@ -79,6 +80,24 @@ TEST_CASE("gpu: memory that is not aligned, and channels last, give the same") {
   REQUIRE(ball.step_(point, p.gradient.cuda(), last(p.x), 0.03, {}, 0.5));
   CHECK(point.is_contiguous(at::MemoryFormat::ChannelsLast));
   CHECK(at::equal(point.cpu(), expected));
+}
+
+TEST_CASE("gpu: momentum gathers what the host gathers, in its own memory") {
+  for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kBFloat16}) {
+    CAPTURE(type);
+    redoubt::momentum host{.decay = 0.9};
+    redoubt::momentum device{.decay = 0.9};
+    const void* memory = nullptr;
+    for (std::uint64_t step = 0; step < 4; ++step) {
+      const step_problem p{{5, 3, 40, 40}, 20 + step};
+      const at::Tensor gradient = p.gradient.to(type);
+      host.gather(gradient.to(at::kFloat));
+      device.gather(step == 0 ? gradient.to(at::kFloat).cuda() : gradient.cuda());
+      CHECK(at::allclose(device.gathered.cpu(), host.gathered, 1e-6, 1e-7));
+      CHECK((step == 0 || device.gathered.data_ptr() == memory));
+      memory = device.gathered.data_ptr();
+    }
+  }
 }
 
 TEST_CASE("gpu: what no kernel takes is left alone, and the device stays usable") {
