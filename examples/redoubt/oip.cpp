@@ -71,7 +71,7 @@ std::string text(const json& object, const char* name, const std::string& of) {
 }
 
 json parameters_of(const json& object, const std::string& of) {
-  const json parameters = object.value("parameters", json::object());
+  json parameters = object.value("parameters", json::object());
   if (!parameters.is_object()) {
     refuse(of, ": \"parameters\" must be an object, got ", parameters.dump());
   }
@@ -155,13 +155,15 @@ std::string bytes_of_json(const json& tensor, const oip_tensor& made, std::size_
     refuse(of, ": \"data\" must be an array");
   }
   std::string bytes;
+  std::size_t size = 1;
   const bool known = with_type(made.datatype, [&](auto zero) {
+    size = sizeof zero;
     gather<decltype(zero)>(data, std::max<std::size_t>(1, made.shape.size()), bytes, of);
   });
   if (!known) {
     refuse(of, ": ", made.datatype, " has no form in JSON; send it as binary data");
   }
-  const std::size_t given = bytes.size() / oip_element_size(made.datatype);
+  const std::size_t given = bytes.size() / size;
   if (given != elements) {
     refuse(of, ": \"data\" has ", given, " numbers, \"shape\" asks for ", elements);
   }
@@ -176,7 +178,7 @@ std::string bytes_of_raw(const json& size, std::string_view& raw, std::size_t ex
   if (raw.size() < expected) {
     refuse(of, ": ", expected, " bytes of binary data are announced, ", raw.size(), " are left in the body");
   }
-  const std::string bytes{raw.substr(0, expected)};
+  std::string bytes{raw.substr(0, expected)};
   raw.remove_prefix(expected);
   return bytes;
 }

@@ -42,8 +42,8 @@ void check_refused(const json& body, const char* part) {
 
 const json four = {{"name", "x"}, {"shape", {2, 2}}, {"datatype", "FP32"}, {"data", {1, 2.5, -3, 4}}};
 
-json but(json object, const char* member, json value) {
-  object[member] = std::move(value);
+json but(json object, const char* member, const json& value) {
+  object[member] = value;
   return object;
 }
 
@@ -59,10 +59,8 @@ TEST_CASE("oip: numbers in JSON, flat or nested, become the datatype's bytes") {
     CHECK_FALSE(request.id);
     CHECK_FALSE(request.binary_outputs);
   }
-  const auto bytes = [](const char* type, json data) {
-    return parsed(with_input({{"name", "x"}, {"shape", {2}}, {"datatype", type}, {"data", std::move(data)}}))
-        .inputs[0]
-        .bytes;
+  const auto bytes = [](const char* type, const json& data) {
+    return parsed(with_input({{"name", "x"}, {"shape", {2}}, {"datatype", type}, {"data", data}})).inputs[0].bytes;
   };
   CHECK(bytes("BOOL", {true, false}) == std::string("\1\0", 2));
   CHECK(bytes("UINT8", {0, 255}) == bytes_of<std::uint8_t>({0, 255}));
@@ -119,13 +117,11 @@ TEST_CASE("oip: what is no request is refused in words that name it") {
 }
 
 TEST_CASE("oip: raw tensors that do not add up are refused") {
-  const auto body = [](json size, std::size_t bytes) {
-    const std::string text = json{{"inputs",
-                                   {{{"name", "x"},
-                                     {"shape", {2}},
-                                     {"datatype", "FP32"},
-                                     {"parameters", {{"binary_data_size", std::move(size)}}}}}}}
-                                 .dump();
+  const auto body = [](const json& size, std::size_t bytes) {
+    const std::string text =
+        json{{"inputs",
+              {{{"name", "x"}, {"shape", {2}}, {"datatype", "FP32"}, {"parameters", {{"binary_data_size", size}}}}}}}
+            .dump();
     return std::pair{text + std::string(bytes, '\0'), text.size()};
   };
   const auto [right, size] = body(8, 8);

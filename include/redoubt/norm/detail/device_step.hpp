@@ -39,8 +39,8 @@ struct device_step {
 /// Elements of a sample that a block of threads holds in its registers; larger ones go through `scratch`.
 inline constexpr std::int64_t largest_in_registers = 3072;
 
-/// Elements that a block's threads take at once of what lies in `scratch`: four each.
-inline constexpr std::int64_t device_round = 4 * 512;
+/// Elements that a block's 512 threads take at once of what lies in `scratch`: four each.
+inline constexpr std::int64_t device_round = 2048;
 
 /// How many floats of scratch a sample of so many elements needs: three numbers an element, in whole rounds.
 [[nodiscard]] constexpr std::int64_t scratch_of_sample(std::int64_t size) {
