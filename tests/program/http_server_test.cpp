@@ -174,6 +174,7 @@ TEST_CASE("serve: another model file takes over while others ask, and no request
   std::atomic<int> answered = 0;
   std::atomic<int> lost = 0;
   std::vector<std::thread> askers;
+  askers.reserve(3);
   const std::string body = json{{"inputs", {input(images())}}}.dump();
   for (int i = 0; i < 3; ++i) {
     askers.emplace_back([&] {
