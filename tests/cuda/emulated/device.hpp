@@ -6,9 +6,6 @@
 
 #include <math.h>
 #include <ucontext.h>
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
-#endif
 
 #include <bit>
 #include <cstdint>
@@ -41,40 +38,6 @@ inline float __uint_as_float(unsigned bits) {
 inline dim3_like threadIdx, blockIdx, blockDim, gridDim;
 
 namespace redoubt::testing {
-
-/// What the thread sanitizer wants to be told of a coroutine; nothing for others.
-class coroutine_note {
- public:
-#if defined(__SANITIZE_THREAD__)
-  coroutine_note() : fiber_{__tsan_create_fiber(0)} {}
-  ~coroutine_note() {
-    __tsan_destroy_fiber(fiber_);
-  }
-  coroutine_note(const coroutine_note&) = delete;
-  coroutine_note& operator=(const coroutine_note&) = delete;
-
-  static void* running() {
-    return __tsan_get_current_fiber();
-  }
-  static void next(void* fiber) {
-    __tsan_switch_to_fiber(fiber, 0);
-  }
-  [[nodiscard]] void* fiber() const {
-    return fiber_;
-  }
-
- private:
-  void* fiber_;
-#else
-  static void* running() {
-    return nullptr;
-  }
-  static void next(void* /*fiber*/) {}
-  [[nodiscard]] static void* fiber() {
-    return nullptr;
-  }
-#endif
-};
 
 /// A block of threads that run in turn.
 class emulated_block {
@@ -114,8 +77,7 @@ class emulated_block {
         contexts_(threads),
         stacks_(threads),
         done_(threads, false),
-        slots_(threads),
-        notes_(threads) {
+        slots_(threads) {
     for (unsigned t = 0; t < threads; ++t) {
       prepare(t);
     }
@@ -134,12 +96,10 @@ class emulated_block {
   static void enter() {
     current_->body_();
     current_->done_[threadIdx.x] = true;
-    coroutine_note::next(current_->loop_);
   }
 
   void wait() {
     const unsigned me = threadIdx.x;
-    coroutine_note::next(loop_);
     swapcontext(&contexts_[me], &back_);
     threadIdx.x = me;
   }
@@ -152,7 +112,6 @@ class emulated_block {
       for (unsigned k = 0; k < threads; ++k) {
         const unsigned t = backwards_ ? threads - 1 - k : k;
         threadIdx.x = t;
-        coroutine_note::next(notes_[t].fiber());
         swapcontext(&back_, &contexts_[t]);
         gone += done_[t] ? 1 : 0;
       }
@@ -171,8 +130,6 @@ class emulated_block {
   std::vector<std::vector<char>> stacks_;
   std::vector<bool> done_;
   std::vector<std::uint64_t> slots_;
-  std::vector<coroutine_note> notes_;
-  void* loop_ = coroutine_note::running();
 };
 
 /// Runs a kernel's blocks one after the other.
