@@ -4,7 +4,6 @@
 #include <c10/core/InferenceMode.h>
 
 #include <chrono>
-#include <cstring>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/version.hpp>
 #include <utility>
@@ -45,9 +44,7 @@ at::ScalarType type_of(const oip_tensor& tensor) {
   return at::kByte;
 }
 
-nlohmann::json tensor_metadata(const char* name, const std::vector<std::int64_t>& sample) {
-  std::vector<std::int64_t> shape{-1};
-  shape.insert(shape.end(), sample.begin(), sample.end());
+nlohmann::json tensor_metadata(const char* name, const std::vector<std::int64_t>& shape) {
   return {{"name", name}, {"datatype", "FP32"}, {"shape", shape}};
 }
 
@@ -71,8 +68,8 @@ nlohmann::json inference_service::model_metadata(const std::string& name, const 
   return {{"name", name_},
           {"versions", {std::to_string(now->version)}},
           {"platform", "pytorch_torchscript"},
-          {"inputs", {tensor_metadata(input_name, model_.sample_shape())}},
-          {"outputs", {tensor_metadata(output_name, {now->classes})}}};
+          {"inputs", {tensor_metadata(input_name, model_.batch_shape(-1))}},
+          {"outputs", {tensor_metadata(output_name, {-1, now->classes})}}};
 }
 
 void inference_service::require_served(const std::string& name, const std::string& version) const {
@@ -113,13 +110,9 @@ at::Tensor inference_service::samples_of(const oip_request& request) const {
   const oip_tensor& given = request.inputs.front();
   require(given.name == input_name, "there is no input \"", given.name, "\"; the model's is \"", input_name, "\"");
   const at::IntArrayRef shape{given.shape};
-  const bool fits = !shape.empty() && shape.slice(1) == at::IntArrayRef{model_.sample_shape()} && shape[0] >= 1;
-  if (!fits) {
-    std::vector<std::int64_t> expected{-1};
-    expected.insert(expected.end(), model_.sample_shape().begin(), model_.sample_shape().end());
-    require(false, "input \"", given.name, "\" must have shape ", at::IntArrayRef{expected},
-            ", at least one sample; got ", shape);
-  }
+  const bool fits = !shape.empty() && shape[0] >= 1 && given.shape == model_.batch_shape(shape[0]);
+  require(fits, "input \"", given.name, "\" must have shape ", at::IntArrayRef{model_.batch_shape(-1)},
+          ", at least one sample; got ", shape);
   for (const oip_wanted& each : request.outputs) {
     require(each.name == output_name, "there is no output \"", each.name, "\"; the model's is \"", output_name, "\"");
   }

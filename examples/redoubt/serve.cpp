@@ -2,7 +2,6 @@
 #include "http_server.hpp"
 #include "inference_service.hpp"
 #include "interrupt.hpp"
-#include "numbers.hpp"
 #include "served_model.hpp"
 
 #include <CLI/CLI.hpp>

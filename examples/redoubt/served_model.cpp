@@ -6,7 +6,6 @@
 
 #include <exception>
 #include <redoubt/core/error.hpp>
-#include <system_error>
 #include <utility>
 
 namespace redoubt::program {
@@ -17,6 +16,12 @@ served_model::served_model(std::filesystem::path file, std::vector<std::int64_t>
 std::shared_ptr<const served_model::edition> served_model::current() const {
   const std::scoped_lock lock{mutex_};
   return current_;
+}
+
+std::vector<std::int64_t> served_model::batch_shape(std::int64_t samples) const {
+  std::vector<std::int64_t> shape{samples};
+  shape.insert(shape.end(), sample_.begin(), sample_.end());
+  return shape;
 }
 
 std::optional<std::string> served_model::reload() {
@@ -52,20 +57,17 @@ std::optional<served_model::mark> served_model::marked() const {
   if (stat(file_.c_str(), &status) != 0) {
     return {};
   }
-  std::error_code failed;
-  const auto written = std::filesystem::last_write_time(file_, failed);
-  if (failed) {
-    return {};
-  }
-  return mark{.written = written, .size = static_cast<std::uintmax_t>(status.st_size), .inode = status.st_ino};
+  return mark{.seconds = status.st_mtim.tv_sec,
+              .nanoseconds = status.st_mtim.tv_nsec,
+              .size = status.st_size,
+              .inode = status.st_ino};
 }
 
 std::shared_ptr<const served_model::edition> served_model::load(std::int64_t version) const {
   const script_model model = script_model::load(file_.string());
   model.train(false);
   const c10::InferenceMode without_gradients;
-  std::vector<std::int64_t> shape{1};
-  shape.insert(shape.end(), sample_.begin(), sample_.end());
+  const std::vector<std::int64_t> shape = batch_shape(1);
   const at::Tensor logits = model(at::zeros(shape));
   if (logits.dim() != 2 || logits.size(0) != 1 || logits.size(1) < 2 || !logits.is_floating_point()) {
     fail(file_.string(), " gives no logits [1, C] for an input of ", at::IntArrayRef{shape}, ", but ", logits.sizes(),

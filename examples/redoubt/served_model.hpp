@@ -44,14 +44,16 @@ class served_model {
   /// that is being written is left alone. For one thread.
   [[nodiscard]] finding look();
 
-  [[nodiscard]] const std::vector<std::int64_t>& sample_shape() const { return sample_; }
+  /// The sizes of a batch of so many samples.
+  [[nodiscard]] std::vector<std::int64_t> batch_shape(std::int64_t samples) const;
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
  private:
   // What tells one state of a file from another.
   struct mark {
-    std::filesystem::file_time_type written;
-    std::uintmax_t size = 0;
+    std::int64_t seconds = 0;  // when it was written
+    std::int64_t nanoseconds = 0;
+    std::int64_t size = 0;
     std::uint64_t inode = 0;
     friend bool operator==(const mark&, const mark&) = default;
   };

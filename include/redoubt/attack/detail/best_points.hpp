@@ -29,6 +29,9 @@ struct best_points {
     fooled = fooled.logical_or(met_fooled);
   }
 
+  /// The rows of those whom no point has fooled the model for, int64. Waits for a device.
+  [[nodiscard]] at::Tensor standing() const { return fooled.logical_not().nonzero().squeeze(1); }
+
   [[nodiscard]] best_points at(const at::Tensor& rows) const {
     return {points.index_select(0, rows), loss.index_select(0, rows), fooled.index_select(0, rows),
             zero_gradient.index_select(0, rows)};

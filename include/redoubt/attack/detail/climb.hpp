@@ -44,7 +44,11 @@ class climb {
       : options_{options}, parts_{std::move(parts)}, name_{name} {}
 
   [[nodiscard]] attack_result run(const classifier_view& model, const attack_input& input) const {
-    best_points best = search(model, input);
+    return result_of(search(model, input));
+  }
+
+  /// What an attack tells of the points that it found.
+  [[nodiscard]] attack_result result_of(const best_points& best) const {
     return {.adversarial = best.points,
             .zero_gradient = best.zero_gradient,
             .fooled = looked() ? best.fooled : at::Tensor{}};
@@ -74,7 +78,7 @@ class climb {
 
   /// Where a restart's steps start.
   [[nodiscard]] at::Tensor start(const attack_input& input, int restart) const {
-    return start(widened(climbers_of(input), stages().front()), restart);
+    return first_point(climbers_of(input), restart);
   }
 
   [[nodiscard]] bool is_in_one_ball() const { return stages().size() == 1; }
@@ -98,17 +102,9 @@ class climb {
     at::Tensor done = {};   // bool [N]: whose best point stands, as long as they are in the batch
 
     [[nodiscard]] climbers at(const at::Tensor& rows) const {
-      return {parts.at(rows),
-              length.at(rows),
-              loss.at(rows),
-              start.at(rows),
-              transform.at(rows),
-              stop.at(rows),
-              {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)},
-              best.at(rows),
-              tensor_at(taken, rows),
-              tensor_at(point, rows),
-              tensor_at(done, rows)};
+      return {parts.at(rows),         length.at(rows),        loss.at(rows),        start.at(rows),
+              transform.at(rows),     stop.at(rows),          input.at(rows),       best.at(rows),
+              tensor_at(taken, rows), tensor_at(point, rows), tensor_at(done, rows)};
     }
   };
 
@@ -138,15 +134,20 @@ class climb {
   [[nodiscard]] best_points search(const classifier_view& model, const attack_input& input) const {
     climbers all = climbers_of(input);
     for (int restart = 0; restart < options_.restarts; ++restart) {
-      const at::Tensor left = all.best.fooled.logical_not().nonzero().squeeze(1);
+      const at::Tensor left = all.best.standing();
       if (left.size(0) == 0) {
         break;
       }
       climbers some = all.at(left);
-      some.point = start(widened(some, stages().front()), restart);
+      some.point = first_point(some, restart);
       climb_once(model, std::move(some), restart, all.best);
     }
     return all.best;
+  }
+
+  // Where a restart begins: in the ball of its first stage.
+  [[nodiscard]] at::Tensor first_point(const climbers& now, int restart) const {
+    return start(widened(now, stages().front()), restart);
   }
 
   [[nodiscard]] climbers climbers_of(const attack_input& input) const {

@@ -13,6 +13,10 @@ struct attack_input {
   at::Tensor x;     ///< [N, ...], float32, or float64 where the caller's was; the caller's values, not his type
   at::Tensor y;     ///< int64 [N] on x's device
   at::Tensor rows;  ///< int64 [N] on x's device
+
+  [[nodiscard]] attack_input at(const at::Tensor& samples) const {
+    return {tensor_at(x, samples), tensor_at(y, samples), tensor_at(rows, samples)};
+  }
 };
 
 /// Throws std::invalid_argument unless y is one int64 label for each of `samples`.

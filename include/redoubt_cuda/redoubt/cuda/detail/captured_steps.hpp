@@ -64,8 +64,7 @@ class captured_steps {
 
   static state first_of(const state& like, std::int64_t samples) {
     const at::Tensor rows = like.input.y.new_zeros({samples});
-    const auto of = [&](const at::Tensor& t) { return t.index_select(0, rows); };
-    return {{of(like.input.x), of(like.input.y), of(like.input.rows)}, of(like.point), like.best.at(rows)};
+    return {like.input.at(rows), like.point.index_select(0, rows), like.best.at(rows)};
   }
 
   // What the graph was made of lives as long: it reads their tensors.

@@ -96,11 +96,10 @@ class graphed_pgd {
     if (x.size(0) > 0) {
       redoubt::detail::require_labels(attack_.name, y, logits_of(model, input.x.narrow(0, 0, 1)).size(1));
     }
-    const best_points best = search(model, input);
-    const bool looked = attack_.options.keep == iterate::best || attack_.options.restarts > 1;
-    return {.adversarial = best.points.to(type),
-            .zero_gradient = best.zero_gradient,
-            .fooled = looked ? best.fooled : at::Tensor{}};
+    const redoubt::detail::climb climb{steps_, {attack_.ball, attack_.rule}, attack_.name};
+    attack_result found = climb.result_of(search(climb, model, input));
+    found.adversarial = found.adversarial.to(type);
+    return found;
   }
 
   // Graphs are of one kind of sample, and of batches up to the largest met.
@@ -114,15 +113,15 @@ class graphed_pgd {
     }
   }
 
-  [[nodiscard]] best_points search(const classifier_view& model, const redoubt::detail::attack_input& input) {
-    const redoubt::detail::climb climb{steps_, {attack_.ball, attack_.rule}, attack_.name};
+  [[nodiscard]] best_points search(const redoubt::detail::climb& climb, const classifier_view& model,
+                                   const redoubt::detail::attack_input& input) {
     best_points found = best_points::none(input.x, input.y);
     for (int restart = 0; restart < attack_.options.restarts; ++restart) {
-      at::Tensor taken = left_of(found);
+      at::Tensor taken = found.standing();
       if (taken.size(0) == 0) {
         break;
       }
-      state now{rows_of(input, taken), {}, found.at(taken)};
+      state now{input.at(taken), {}, found.at(taken)};
       now.point = climb.start(now.input, restart);
       for (int step = 0; step < steps_.steps;) {
         const int end =
@@ -131,12 +130,12 @@ class graphed_pgd {
         found.put(taken, now.best);
         step = end;
         if (attack_.options.drop_fooled && step < steps_.steps) {
-          const at::Tensor left = left_of(now.best);
+          const at::Tensor left = now.best.standing();
           if (left.size(0) == 0) {
             break;
           }
           taken = taken.index_select(0, left);
-          now = {rows_of(now.input, left), now.point.index_select(0, left), now.best.at(left)};
+          now = {now.input.at(left), now.point.index_select(0, left), now.best.at(left)};
         }
       }
     }
@@ -160,15 +159,6 @@ class graphed_pgd {
     } catch (const std::exception& e) {
       throw not_captured{std::string{"the model cannot be captured: "} + e.what()};
     }
-  }
-
-  [[nodiscard]] static at::Tensor left_of(const best_points& found) {
-    return found.fooled.logical_not().nonzero().squeeze(1);
-  }
-
-  [[nodiscard]] static redoubt::detail::attack_input rows_of(const redoubt::detail::attack_input& input,
-                                                             const at::Tensor& rows) {
-    return {tensor_at(input.x, rows), tensor_at(input.y, rows), tensor_at(input.rows, rows)};
   }
 
   static constexpr int piece = 10;              // steps between two looks at who is left
