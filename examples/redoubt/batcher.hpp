@@ -1,5 +1,7 @@
 #pragma once
 
+#include "refusals.hpp"
+
 #include <ATen/core/Tensor.h>
 
 #include <chrono>
@@ -9,15 +11,14 @@
 #include <functional>
 #include <future>
 #include <mutex>
-#include <stdexcept>
 #include <thread>
 #include <vector>
 
 namespace redoubt::program {
 
-/// More is waiting than was allowed for: the one who asks may try again later.
-struct queue_full : std::runtime_error {
-  using std::runtime_error::runtime_error;
+/// More is waiting than was allowed for.
+struct queue_full : too_busy {
+  using too_busy::too_busy;
 };
 
 struct batcher_options {

@@ -25,11 +25,13 @@ struct command {
 
 /// Each adds its subcommand to `root` and lives in a file of its own, flags beside the work.
 command make_loop(CLI::App& root);
+command make_report(CLI::App& root);
 command make_train(CLI::App& root);
 command make_evaluate(CLI::App& root);
 command make_attack(CLI::App& root);
 command make_detect(CLI::App& root);
 command make_gate(CLI::App& root);
 command make_serve(CLI::App& root);
+command make_monitor(CLI::App& root);
 
 }  // namespace redoubt::program

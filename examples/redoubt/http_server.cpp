@@ -1,26 +1,15 @@
 #include "http_server.hpp"
 
-#include <httplib.h>
-
-#include <atomic>
 #include <charconv>
-#include <chrono>
+#include <optional>
 #include <redoubt/core/error.hpp>
 #include <regex>
-#include <thread>
+#include <string>
 
 namespace redoubt::program {
 namespace {
 
-using nlohmann::json;
-
-constexpr const char* json_type = "application/json";
 constexpr const char* size_header = "Inference-Header-Content-Length";
-
-void answer(httplib::Response& to, const json& body, int status = 200) {
-  to.status = status;
-  to.set_content(body.dump(), json_type);
-}
 
 std::optional<std::size_t> json_size_of(const httplib::Request& request) {
   if (!request.has_header(size_header)) {
@@ -52,144 +41,64 @@ bool refuse_other_method(const httplib::Request& request, httplib::Response& to)
   return true;
 }
 
-// What a status means where nobody has said it.
-const char* words_of(int status) {
-  switch (status) {
-    case 400:
-      return "the request is not HTTP as this server reads it";
-    case 404:
-      return "there is no such route; GET /v2 says what this is";
-    case 413:
-      return "the body is larger than this server takes";
-    case 414:
-      return "the address is longer than this server takes";
-    default:
-      return "the request could not be answered";
-  }
+std::string name_in(const httplib::Request& request) {
+  return request.matches[1];
+}
+
+std::string version_in(const httplib::Request& request) {
+  return request.matches.size() > 2 ? request.matches[2].str() : std::string{};
 }
 
 }  // namespace
 
-struct http_server::state {
-  inference_service& service;
-  httplib::Server server;
-  std::atomic<bool> ready{true};
-  int port = 0;
-  std::thread listener;
+http_server::http_server(inference_service& service, const http_options& options)
+    : service_{service}, listener_{options} {
+  routes().set_pre_routing_handler([](const httplib::Request& request, httplib::Response& to) {
+    return refuse_other_method(request, to) ? httplib::Server::HandlerResponse::Handled
+                                            : httplib::Server::HandlerResponse::Unhandled;
+  });
+  add_health();
+  add_models();
+  routes().Get("/metrics", [this](const httplib::Request&, httplib::Response& to) {
+    to.set_content(service_.metrics_text(), metrics_type);
+  });
+}
 
-  state(inference_service& s, const http_options& options) : service{s} {
-    server.new_task_queue = [threads = options.threads] { return new httplib::ThreadPool(threads); };
-    server.set_payload_max_length(options.most_bytes);
-    server.set_tcp_nodelay(true);
-    // Not SO_REUSEPORT, the library's default: a second server on the port would take a share of the first's requests.
-    server.set_socket_options([](socket_t socket) {
-      const int yes = 1;
-      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    });
-    server.set_keep_alive_max_count(1000000);
-    server.set_error_handler([](const httplib::Request&, httplib::Response& to) {
-      if (to.body.empty()) {
-        answer(to, {{"error", words_of(to.status)}}, to.status);
-      }
-    });
-    server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& to) {
-      return refuse_other_method(request, to) ? httplib::Server::HandlerResponse::Handled
-                                              : httplib::Server::HandlerResponse::Unhandled;
-    });
-    add_health();
-    add_models();
-    server.Get("/metrics", [this](const httplib::Request&, httplib::Response& to) {
-      to.set_content(service.metrics_text(), "text/plain; version=0.0.4; charset=utf-8");
-    });
-  }
-
-  // A handler, and what its exceptions mean.
-  template <class Work>
-  httplib::Server::Handler guarded(Work work) {
-    return [work](const httplib::Request& request, httplib::Response& to) {
-      try {
-        work(request, to);
-      } catch (const not_found& error) {
-        answer(to, {{"error", error.what()}}, 404);
-      } catch (const std::invalid_argument& error) {
-        answer(to, {{"error", error.what()}}, 400);
-      } catch (const queue_full& error) {
-        to.set_header("Retry-After", "1");
-        answer(to, {{"error", error.what()}}, 503);
-      } catch (const std::exception& error) {
-        const std::string said = error.what();
-        answer(to, {{"error", said.substr(0, said.find('\n'))}}, 500);
-      }
-    };
-  }
-
-  void add_health() {
-    server.Get("/v2/?", guarded([](const auto&, auto& to) { answer(to, inference_service::server_metadata()); }));
-    server.Get("/v2/health/live", guarded([](const auto&, auto& to) { answer(to, {{"live", true}}); }));
-    server.Get("/v2/health/ready", guarded([this](const auto&, auto& to) {
-                 const bool now = ready;
+void http_server::add_health() {
+  routes().Get("/v2/?", guarded([](const auto&, auto& to) { answer(to, inference_service::server_metadata()); }));
+  routes().Get("/v2/health/live", guarded([](const auto&, auto& to) { answer(to, {{"live", true}}); }));
+  routes().Get("/v2/health/ready", guarded([this](const auto&, auto& to) {
+                 const bool now = ready_;
                  answer(to, {{"ready", now}, {"live", true}}, now ? 200 : 503);
                }));
-  }
+}
 
-  // Each of a model's routes with and without a version.
-  void add_models() {
-    const std::string model = R"(/v2/models/([^/]+))";
-    server.Get("/v2/models", guarded([this](const auto&, auto& to) { answer(to, {{"models", {service.name()}}}); }));
-    for (const std::string& at : {model, model + R"(/versions/([^/]+))"}) {
-      server.Get(at, guarded([this](const auto& request, auto& to) {
-                   answer(to, service.model_metadata(name_in(request), version_in(request)));
+// Each of a model's routes with and without a version.
+void http_server::add_models() {
+  const std::string model = R"(/v2/models/([^/]+))";
+  routes().Get("/v2/models", guarded([this](const auto&, auto& to) { answer(to, {{"models", {service_.name()}}}); }));
+  for (const std::string& at : {model, model + R"(/versions/([^/]+))"}) {
+    routes().Get(at, guarded([this](const auto& request, auto& to) {
+                   answer(to, service_.model_metadata(name_in(request), version_in(request)));
                  }));
-      server.Get(at + "/ready", guarded([this](const auto& request, auto& to) {
-                   service.require_served(name_in(request), version_in(request));
-                   const bool now = ready;
+    routes().Get(at + "/ready", guarded([this](const auto& request, auto& to) {
+                   service_.require_served(name_in(request), version_in(request));
+                   const bool now = ready_;
                    answer(to, {{"name", name_in(request)}, {"ready", now}}, now ? 200 : 503);
                  }));
-      const httplib::Server::Handler infer = guarded([this](const auto& request, auto& to) {
-        const oip_body body = service.infer(name_in(request), version_in(request), request.body, json_size_of(request));
-        if (body.json_size) {
-          to.set_header(size_header, std::to_string(*body.json_size));
-        }
-        to.set_content(body.bytes, body.json_size ? "application/octet-stream" : json_type);
-      });
-      server.Post(at + "/infer", [this, infer](const httplib::Request& request, httplib::Response& to) {
-        to.status = 200;
-        infer(request, to);
-        service.metrics().answered(to.status);
-      });
-    }
+    const httplib::Server::Handler infer = guarded([this](const auto& request, auto& to) {
+      const oip_body body = service_.infer(name_in(request), version_in(request), request.body, json_size_of(request));
+      if (body.json_size) {
+        to.set_header(size_header, std::to_string(*body.json_size));
+      }
+      to.set_content(body.bytes, body.json_size ? "application/octet-stream" : json_type);
+    });
+    routes().Post(at + "/infer", [this, infer](const httplib::Request& request, httplib::Response& to) {
+      to.status = 200;
+      infer(request, to);
+      service_.metrics().answered(to.status);
+    });
   }
-
-  static std::string name_in(const httplib::Request& request) { return request.matches[1]; }
-  static std::string version_in(const httplib::Request& request) {
-    return request.matches.size() > 2 ? request.matches[2].str() : std::string{};
-  }
-};
-
-http_server::http_server(inference_service& service, const http_options& options)
-    : state_{std::make_unique<state>(service, options)} {
-  state_->port = options.port == 0 ? state_->server.bind_to_any_port(options.host)
-                                   : (state_->server.bind_to_port(options.host, options.port) ? options.port : -1);
-  if (state_->port < 0) {
-    fail("cannot listen on ", options.host, ":", options.port, ": the port is taken, or is not for this user");
-  }
-  state_->listener = std::thread{[this] { state_->server.listen_after_bind(); }};
-  while (!state_->server.is_running()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{1});
-  }
-}
-
-http_server::~http_server() {
-  state_->server.stop();
-  state_->listener.join();
-}
-
-int http_server::port() const {
-  return state_->port;
-}
-
-void http_server::drain() {
-  state_->ready = false;
 }
 
 }  // namespace redoubt::program

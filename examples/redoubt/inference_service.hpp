@@ -2,19 +2,16 @@
 
 #include "batcher.hpp"
 #include "oip.hpp"
+#include "refusals.hpp"
 #include "serve_metrics.hpp"
 #include "served_model.hpp"
 
+#include <functional>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace redoubt::program {
-
-/// What a request names and this server has not.
-struct not_found : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// One model behind the Open Inference Protocol, version 2, whatever carries the requests.
 ///
@@ -35,16 +32,25 @@ class inference_service {
   [[nodiscard]] oip_body infer(const std::string& name, const std::string& version, std::string_view body,
                                std::optional<std::size_t> json_size);
 
+  /// Tells `observer` of each request that was answered: its id, or "" where it has none, and its samples. Before any
+  /// request; called by many threads at once.
+  void observed_by(std::function<void(const std::string&, const at::Tensor&)> observer) {
+    observe_ = std::move(observer);
+  }
+
+  /// Adds what `text` gives to /metrics.
+  void more_metrics(std::function<std::string()> text) { more_metrics_ = std::move(text); }
+
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] serve_metrics& metrics() { return metrics_; }
   [[nodiscard]] std::string metrics_text();
 
  private:
-  [[nodiscard]] at::Tensor samples_of(const oip_request& request) const;
-
   std::string name_;
   served_model& model_;
   serve_metrics metrics_;
+  std::function<void(const std::string&, const at::Tensor&)> observe_;
+  std::function<std::string()> more_metrics_;
   batcher batcher_;
 };
 

@@ -7,6 +7,7 @@
 int main(int argc, char** argv) {
   using namespace redoubt::program;
   keep_freed_memory();
-  return run_shell({make_loop, make_train, make_evaluate, make_attack, make_detect, make_gate, make_serve}, argc, argv,
-                   std::cout, std::cerr);
+  return run_shell({make_loop, make_train, make_evaluate, make_attack, make_detect, make_gate, make_serve, make_monitor,
+                    make_report},
+                   argc, argv, std::cout, std::cerr);
 }

@@ -3,14 +3,13 @@
 #include "html.hpp"
 
 #include <cmath>
-#include <deque>
 #include <redoubt/core/philox.hpp>
 #include <redoubt/drift/adwin.hpp>
 #include <redoubt/drift/cusum.hpp>
 #include <redoubt/drift/ddm.hpp>
 #include <redoubt/drift/eddm.hpp>
-#include <redoubt/drift/ks_test.hpp>
 #include <redoubt/drift/page_hinkley.hpp>
+#include <redoubt/drift/windowed_ks.hpp>
 #include <utility>
 
 namespace redoubt::program {
@@ -19,25 +18,6 @@ namespace {
 template <class Detector>
 std::function<alarm(double)> streaming(Detector detector) {
   return [detector = std::move(detector)](double value) mutable { return detector.update(value); };
-}
-
-// A two-sample test over a sliding window, asked every so often: a window full of new values against the held-out ones.
-std::function<alarm(double)> windowed_ks(std::vector<double> reference) {
-  constexpr std::size_t window = 200;
-  constexpr std::size_t stride = 50;
-  constexpr double level = 1e-6;  // a test each 50 requests: one false alarm in 5e7, if the tests were independent
-  return
-      [reference = std::move(reference), recent = std::deque<double>{}, seen = std::size_t{0}](double value) mutable {
-        recent.push_back(value);
-        if (recent.size() > window) {
-          recent.pop_front();
-        }
-        if (++seen % stride != 0 || recent.size() < window) {
-          return alarm::none;
-        }
-        const std::vector<double> now{recent.begin(), recent.end()};
-        return ks_test(now, reference).p_value < level ? alarm::drift : alarm::none;
-      };
 }
 
 std::string requests(double count) {
@@ -81,7 +61,7 @@ monitors::monitors(const healthy_state& healthy, self_attack_detector label_free
       streaming(page_hinkley{}));
   add(sight::confidence,
       {.name = "KS test", .kind = evidence::two_sample, .note = "confidence, the last 200 requests; p < 1e-6 every 50"},
-      windowed_ks(healthy.confidences));
+      streaming(windowed_ks{healthy.confidences}));
 }
 
 void monitors::add(sight what, detector_figures figures, std::function<alarm(double)> update) {

@@ -2,12 +2,16 @@
 #include "http_server.hpp"
 #include "inference_service.hpp"
 #include "interrupt.hpp"
+#include "model_look.hpp"
+#include "monitor_setup.hpp"
 #include "served_model.hpp"
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <redoubt/core/error.hpp>
 #include <thread>
 
 namespace redoubt::program {
@@ -25,43 +29,54 @@ struct settings {
   std::size_t body = 64;
   std::size_t threads = 16;
   double drain = 0;
+  bool watches = false;
+  monitor_settings monitor;
 };
 
 void say(const std::string& line) {
   std::cerr << "serve: " << line << '\n' << std::flush;
 }
 
-void look(served_model& model, inference_service& service) {
-  const served_model::finding found = model.look();
-  const std::int64_t version = model.current()->version;
-  if (found.what == served_model::change::swapped) {
-    say("version " + std::to_string(version) + " of " + model.file().string() + " serves now");
-  } else if (found.what == served_model::change::refused) {
-    say("version " + std::to_string(version) + " goes on: " + found.why.substr(0, found.why.find('\n')));
-  }
-  if (found.what != served_model::change::none) {
-    service.metrics().swapped(found.what == served_model::change::swapped, static_cast<double>(version));
-  }
+// Tells the monitor of each request that was answered. Without a label to come it needs no id.
+void observe(inference_service& service, degradation_monitor& monitor) {
+  service.observed_by([&monitor](const std::string& id, const at::Tensor& x) {
+    static_cast<void>(monitor.see_request(id.size() > 256 ? "" : id, x, /*once=*/false));
+  });
 }
 
 outcome serve(const settings& chosen) {
   const interrupt_watch watch;
   served_model model{chosen.model, chosen.shape};
+  std::optional<running_monitor> monitor;
+  if (chosen.watches) {
+    monitor_settings of = chosen.monitor;
+    require(!of.images.empty() && !of.labels.empty(), "--monitor needs --reference-images and --reference-labels");
+    of.options.name = chosen.name;
+    of.options.yields = true;
+    monitor.emplace(of, model);
+  }
   const auto patience = std::chrono::microseconds{static_cast<std::int64_t>(chosen.delay * 1000)};
   inference_service service{chosen.name, model, {chosen.batch, patience, chosen.queue}};
   http_server server{service, {chosen.host, chosen.port, chosen.body << 20, chosen.threads}};
+  if (monitor) {
+    observe(service, monitor->monitor());
+    monitor->service().add_events(server.routes());
+    service.more_metrics([&monitor] { return monitor->service().metrics_text(); });
+  }
+  server.start();
   say("model \"" + chosen.name + "\" on http://" + chosen.host + ":" + std::to_string(server.port()) + "/v2");
-  auto next_look = std::chrono::steady_clock::now();
+  model_look look{model, say};
   while (!interrupted()) {
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
-    if (std::chrono::steady_clock::now() >= next_look) {
-      look(model, service);
-      next_look = std::chrono::steady_clock::now() + std::chrono::milliseconds{500};
+    const served_model::change change = look();
+    if (change != served_model::change::none) {
+      service.metrics().swapped(change == served_model::change::swapped, static_cast<double>(model.current()->version));
     }
   }
   say("stopping");
   server.drain();
   std::this_thread::sleep_for(std::chrono::duration<double>{chosen.drain});
+  server.stop();
   answer_interrupt();
   return {.report = {{"model", chosen.name}, {"model_version", model.current()->version}}, .prose = ""};
 }
@@ -101,6 +116,9 @@ command make_serve(CLI::App& root) {
   flags->add_option("--drain", chosen->drain, "seconds after SIGTERM in which requests are answered, readiness refused")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
+  flags->add_flag("--monitor", chosen->watches,
+                  "watch for degradation as `redoubt monitor` does, while no request wants the processor");
+  add_monitor_flags(*flags, chosen->monitor, /*required=*/false);
   return {flags, [chosen] { return serve(*chosen); }};
 }
 

@@ -1,5 +1,8 @@
 #include "served_model.hpp"
 
+#include "digest.hpp"
+#include "files.hpp"
+
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 #include <sys/stat.h>
@@ -64,6 +67,7 @@ std::optional<served_model::mark> served_model::marked() const {
 }
 
 std::shared_ptr<const served_model::edition> served_model::load(std::int64_t version) const {
+  const std::string digest = digits_of(digest_of(read_whole(file_)));
   const script_model model = script_model::load(file_.string());
   model.train(false);
   const c10::InferenceMode without_gradients;
@@ -76,7 +80,8 @@ std::shared_ptr<const served_model::edition> served_model::load(std::int64_t ver
   if (!logits.isfinite().all().item<bool>()) {
     fail(file_.string(), " gives logits that are not finite for an input of zeros");
   }
-  return std::make_shared<const edition>(edition{.model = model, .version = version, .classes = logits.size(1)});
+  return std::make_shared<const edition>(
+      edition{.model = model, .version = version, .classes = logits.size(1), .digest = digest});
 }
 
 }  // namespace redoubt::program

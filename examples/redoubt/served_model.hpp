@@ -21,6 +21,7 @@ class served_model {
     script_model model;
     std::int64_t version;  ///< 1, 2, ...
     std::int64_t classes;
+    std::string digest;  ///< of the file's bytes
   };
 
   /// Loads the file and infers once, of an input of zeros of shape [1, sample...]. Throws std::runtime_error, naming
@@ -46,6 +47,7 @@ class served_model {
 
   /// The sizes of a batch of so many samples.
   [[nodiscard]] std::vector<std::int64_t> batch_shape(std::int64_t samples) const;
+  [[nodiscard]] const std::vector<std::int64_t>& sample() const { return sample_; }  ///< sizes of one
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
  private:

@@ -37,6 +37,7 @@
 #include <redoubt/drift/hddm_w.hpp>
 #include <redoubt/drift/ks_test.hpp>
 #include <redoubt/drift/page_hinkley.hpp>
+#include <redoubt/drift/windowed_ks.hpp>
 #include <redoubt/evaluate/certify.hpp>
 #include <redoubt/evaluate/evaluation.hpp>
 #include <redoubt/evaluate/evaluation_state.hpp>
@@ -56,5 +57,7 @@
 #include <redoubt/norm/linf.hpp>
 #include <redoubt/train/adversarial_trainer.hpp>
 #include <redoubt/train/augment.hpp>
+#include <redoubt/watch/degradation_watch.hpp>
 #include <redoubt/watch/gate.hpp>
+#include <redoubt/watch/request_measures.hpp>
 #include <redoubt/watch/self_attack.hpp>

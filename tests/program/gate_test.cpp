@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <string>
 
 using namespace redoubt::program;
@@ -100,4 +101,33 @@ TEST_CASE("a gate that is interrupted gives no verdict") {
   const run_result stopped = run_interrupted(gate_line(folder, "pixel1.pt", "pixel0.pt"));
   CHECK(stopped.exit_code == 130);
   CHECK(stopped.out.empty());
+}
+
+TEST_CASE(
+    "the gate puts a candidate that it promotes in the place of what serves, keeps that, and writes its verdict") {
+  const pixel_folder folder;
+  const std::string place = folder.at("served.pt");
+  write_whole(place, read_whole(folder.at("pixel0.pt")));
+  const std::string verdict = folder.at("verdict.json");
+  const json report =
+      report_of(gate_line(folder, "pixel1.pt", "pixel0.pt", {"--promote-to", place, "--verdict", verdict}));
+  CHECK(read_whole(place) == read_whole(folder.at("pixel1.pt")));
+  CHECK(read_whole(place + ".previous") == read_whole(folder.at("pixel0.pt")));
+  json written = json::parse(read_whole(verdict));
+  CHECK(written["verdict"] == "promote");
+  CHECK(written["promoted_to"] == place);
+  CHECK(keys_of(written) == keys_of(report));
+}
+
+TEST_CASE("the gate changes nothing where it refuses, but for the verdict") {
+  const pixel_folder folder;
+  const std::string place = folder.at("served.pt");
+  write_whole(place, "what serves");
+  const std::string verdict = folder.at("verdict.json");
+  const json report =
+      report_of(gate_line(folder, "pixel0.pt", "pixel1.pt", {"--promote-to", place, "--verdict", verdict}), 3);
+  CHECK(read_whole(place) == "what serves");
+  CHECK_FALSE(std::filesystem::exists(place + ".previous"));
+  CHECK(json::parse(read_whole(verdict))["verdict"] == "refuse");
+  CHECK_FALSE(report.contains("promoted_to"));
 }

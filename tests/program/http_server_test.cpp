@@ -38,6 +38,7 @@ struct served {
     service = std::make_unique<inference_service>("net", *model, batches);
     server = std::make_unique<http_server>(
         *service, http_options{.host = "127.0.0.1", .port = 0, .most_bytes = most_bytes, .threads = 8});
+    server->start();
     client = std::make_unique<httplib::Client>("127.0.0.1", server->port());
   }
 
@@ -233,6 +234,7 @@ TEST_CASE("serve: a server that is to go is ready no more, and answers still") {
 TEST_CASE("serve: a port that is taken is named") {
   const served it;
   const http_options same{.host = "127.0.0.1", .port = it.server->port()};
-  CHECK_THROWS_WITH_AS(http_server(*it.service, same), doctest::Contains(std::to_string(it.server->port()).c_str()),
+  http_server second{*it.service, same};
+  CHECK_THROWS_WITH_AS(second.start(), doctest::Contains(std::to_string(it.server->port()).c_str()),
                        std::runtime_error);
 }

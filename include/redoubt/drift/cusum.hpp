@@ -56,6 +56,17 @@ class cusum {
     drifted_ = false;
   }
 
+  /// Goes on from sums that were kept, each finite and >= 0: as if this detector had never stopped.
+  void resume(double rise, double fall, std::int64_t count) {
+    for (const double sum : {rise, fall}) {
+      require(std::isfinite(sum) && sum >= 0, "cusum: a sum must be finite and at least 0, got ", sum);
+    }
+    up_ = rise;
+    down_ = fall;
+    count_ = count;
+    drifted_ = statistic() > options_.threshold;
+  }
+
   /// The accumulated change in the direction(s) of `mode`: alarms above `threshold`.
   [[nodiscard]] double statistic() const {
     return options_.mode == direction::up ? up_ : options_.mode == direction::down ? down_ : std::max(up_, down_);

@@ -82,6 +82,21 @@ class e_detector {
     drifted_ = false;
   }
 
+  /// Goes on from evidence that was kept, one number a bet, each finite and >= 0: as if this detector had never
+  /// stopped.
+  void resume(std::vector<double> evidence) {
+    require(evidence.size() == options_.lambdas.size(), name, ": evidence of ", evidence.size(), " bets, this has ",
+            options_.lambdas.size());
+    double sum = 0;
+    for (const double each : evidence) {
+      require(std::isfinite(each) && each >= 0, name, ": evidence must be finite and at least 0, got ", each);
+      sum += each;
+    }
+    evidence_ = std::move(evidence);
+    mean_ = sum / static_cast<double>(evidence_.size());
+    drifted_ = mean_ >= options_.run_length;
+  }
+
   /// The mean evidence over the bets: alarms at `run_length` and above. Its logarithm is what a chart should show.
   [[nodiscard]] double statistic() const { return mean_; }
   [[nodiscard]] const std::vector<double>& evidence() const { return evidence_; }  ///< of each bet, as in lambdas

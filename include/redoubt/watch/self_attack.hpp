@@ -96,6 +96,8 @@ class self_attack_detector {
   alarm update(double score) { return cusum_.update(score); }
 
   void reset() { cusum_.reset(); }
+  /// Goes on from a `statistic()` that was kept.
+  void resume(double statistic) { cusum_.resume(statistic, 0, 0); }
   [[nodiscard]] double statistic() const { return cusum_.statistic(); }
   [[nodiscard]] double threshold() const { return cusum_.options().threshold; }
   [[nodiscard]] const self_attack_options& options() const { return options_; }

@@ -1,0 +1,435 @@
+#include "degradation_monitor.hpp"
+
+#include "digest.hpp"
+#include "files.hpp"
+#include "monitor_state.hpp"
+
+#include <ATen/ops/cat.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <exception>
+#include <iostream>
+#include <random>
+#include <redoubt/attack/no_attack.hpp>
+#include <redoubt/core/error.hpp>
+#include <redoubt/evaluate/robust_accuracy.hpp>
+#include <redoubt/norm/linf.hpp>
+#include <redoubt/watch/request_measures.hpp>
+#include <utility>
+
+namespace redoubt::program {
+namespace {
+
+constexpr std::int64_t fewest_references = 300;
+constexpr std::size_t most_tasks = 64;      // looked at together
+constexpr std::size_t most_early = 10000;   // requests whose labels came first
+constexpr std::size_t newest_labels = 200;  // that the reported error rate covers
+constexpr std::size_t longest_id = 256;
+
+double unix_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string timestamp() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::string text(sizeof "2026-01-01T00:00:00Z" - 1, '\0');
+  std::strftime(text.data(), text.size() + 1, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string new_incarnation() {
+  std::random_device device;
+  return digits_of((std::uint64_t{device()} << 32) | device()).substr(0, 8);
+}
+
+std::vector<double> column(const at::Tensor& measures, std::int64_t index) {
+  const at::Tensor values = measures.select(1, index).contiguous();
+  const auto* const first = values.const_data_ptr<double>();
+  return {first, first + values.numel()};
+}
+
+std::string first_line(const std::exception& error) {
+  const std::string said = error.what();
+  return said.substr(0, said.find('\n'));
+}
+
+void say(const std::exception& error) {
+  std::cerr << "monitor: " << first_line(error) << '\n' << std::flush;
+}
+
+void work_only_when_idle() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 19);
+}
+
+}  // namespace
+
+degradation_monitor::degradation_monitor(served_model& model, samples reference, monitor_options options,
+                                         std::function<void(const cloud_event&)> report)
+    : model_{model},
+      reference_{std::move(reference)},
+      options_{std::move(options)},
+      report_{std::move(report)},
+      journal_{options_.state.empty() ? "" : options_.state / "predictions.jsonl", options_.most_predictions},
+      acting_{options_.escalation},
+      suspecting_{options_.escalation} {
+  require(reference_.count() >= fewest_references, "monitor: the reference has ", reference_.count(),
+          " samples; needs at least ", fewest_references, " that the model was not trained on");
+  const at::IntArrayRef shape{reference_.images.sizes()};
+  require(shape == at::IntArrayRef{model_.batch_shape(shape[0])}, "monitor: the reference's images are ", shape,
+          ", the model's samples ", at::IntArrayRef{model_.sample()});
+  thread_ = std::thread{[this] { work(); }};
+}
+
+degradation_monitor::~degradation_monitor() {
+  {
+    const std::scoped_lock lock{mutex_};
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+bool degradation_monitor::see_request(const std::string& id, const at::Tensor& x, bool once) {
+  require(id.size() <= longest_id, "monitor: an id may have ", longest_id, " bytes, got ", id.size());
+  return enqueue(request{id, x, once});
+}
+
+bool degradation_monitor::see_labels(const std::string& id, std::vector<std::int64_t> values) {
+  require(!id.empty() && id.size() <= longest_id, "monitor: an id must have 1 to ", longest_id, " bytes, got ",
+          id.size());
+  require(!values.empty(), "monitor: no label for ", id);
+  return enqueue(labels{id, std::move(values)});
+}
+
+void degradation_monitor::retraining_finished() {
+  enqueue(finished{});
+}
+
+bool degradation_monitor::enqueue(task what) {
+  {
+    const std::scoped_lock lock{mutex_};
+    const bool must = std::holds_alternative<finished>(what);
+    if (!must && queue_.size() >= options_.most_waiting) {
+      skipped_ += std::holds_alternative<request>(what) ? 1 : 0;
+      return false;
+    }
+    queue_.push_back(std::move(what));
+    ++given_;
+  }
+  changed_.notify_all();
+  return true;
+}
+
+void degradation_monitor::settle() {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [this] { return (published_.ready || !published_.trouble.empty()) && done_ == given_; });
+}
+
+monitor_figures degradation_monitor::figures() const {
+  const std::scoped_lock lock{mutex_};
+  monitor_figures now = published_;
+  now.skipped = skipped_;
+  return now;
+}
+
+void degradation_monitor::work() {
+  if (options_.yields) {
+    work_only_when_idle();
+  }
+  while (true) {
+    follow_model();
+    const std::vector<task> tasks = next_tasks();
+    if (watch_ && !tasks.empty()) {
+      try {
+        look_at(tasks);
+        keep();
+      } catch (const std::exception& error) {  // a model that fails on one batch may be well on the next
+        say(error);
+      }
+    }
+    publish();
+    const std::scoped_lock lock{mutex_};
+    done_ += static_cast<std::int64_t>(tasks.size());
+    changed_.notify_all();
+    if (stopping_ && queue_.empty()) {
+      return;
+    }
+  }
+}
+
+std::vector<degradation_monitor::task> degradation_monitor::next_tasks() {
+  std::unique_lock lock{mutex_};
+  changed_.wait_for(lock, std::chrono::milliseconds{500}, [this] { return stopping_ || !queue_.empty(); });
+  std::vector<task> tasks;
+  while (!queue_.empty() && tasks.size() < most_tasks) {
+    tasks.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return tasks;
+}
+
+// A model that takes over has its own error rate and its own look under attack: the detectors are learnt anew.
+void degradation_monitor::follow_model() {
+  const auto edition = model_.current();
+  if (now_.model_version == edition->version) {
+    return;
+  }
+  const bool first = now_.model_version == 0;
+  now_.ready = false;
+  now_.model_version = edition->version;
+  now_.model_digest = edition->digest;
+  publish();
+  try {
+    learn(*edition);
+    start(first);
+    now_.ready = true;
+    now_.trouble.clear();
+  } catch (const std::exception& error) {
+    watch_.reset();  // until another model comes
+    now_.trouble = first_line(error);
+    say(error);
+  }
+  publish();
+}
+
+// What was kept belongs to this model, or to one that has served before it.
+void degradation_monitor::start(bool first) {
+  now_.incarnation = new_incarnation();
+  now_.error_limit = watch_->options().error_limit;
+  now_.run_length = watch_->options().run_length;
+  now_.lambdas = watch_->lambdas();
+  if (first) {
+    resume();
+  } else {
+    journal_.clear();
+    early_.clear();
+    early_order_.clear();
+    newest_.clear();
+    acting_.finished(unix_seconds());
+  }
+  keep();
+}
+
+void degradation_monitor::learn(const served_model::edition& edition) {
+  copy_ = edition.model.clone();
+  copy_->train(false);
+  const std::int64_t third = reference_.count() / 3;
+  const samples fit = reference_.part(0, third);
+  const samples calibrate = reference_.part(third, third);
+  const samples last = reference_.part(2 * third, reference_.count() - 2 * third);
+  double limit = options_.error_limit.value_or(0);
+  if (!options_.error_limit) {
+    const robustness clean = robust_accuracy(no_attack{}, *copy_, last.images, last.labels);
+    limit = 1 - clean.clean_interval.lower + options_.margin;
+  }
+  auto detector = self_attack_detector::learn(*copy_, attack_mixture(linf{.radius = options_.eps}), fit.images,
+                                              fit.labels, calibrate.images, {});
+  const at::NoGradGuard no_gradient;
+  const at::Tensor measures = request_measures(calibrate.images, (*copy_)(calibrate.images));
+  std::vector<std::vector<double>> healthy;
+  for (std::int64_t m = 0; m < measures.size(1); ++m) {
+    healthy.push_back(column(measures, m));
+  }
+  watch_.emplace(degradation_options{.error_limit = limit, .run_length = options_.run_length}, std::move(detector),
+                 healthy);
+}
+
+void degradation_monitor::resume() {
+  if (options_.state.empty() || !std::filesystem::exists(options_.state / "state.json")) {
+    return;
+  }
+  const monitor_state kept = read_monitor_state(options_.state / "state.json");
+  acting_.resume(kept.acting);
+  suspecting_.resume(kept.suspecting);
+  if (kept.model_digest != now_.model_digest) {  // another model took over while nobody watched
+    journal_.clear();
+    acting_.finished(unix_seconds());
+  } else if (kept.error_limit == watch_->options().error_limit && kept.run_length == watch_->options().run_length) {
+    watch_->resume(kept.watch);
+    now_.incarnation = kept.incarnation;
+  }
+}
+
+void degradation_monitor::look_at(const std::vector<task>& tasks) {
+  std::vector<const request*> some;  // requests in a row share a forward pass
+  for (const task& each : tasks) {
+    if (const auto* const one = std::get_if<request>(&each)) {
+      some.push_back(one);
+      continue;
+    }
+    look_at_requests(some);
+    if (const auto* const arrived = std::get_if<labels>(&each)) {
+      look_at(*arrived);
+    } else {
+      acting_.finished(unix_seconds());
+    }
+  }
+  look_at_requests(some);
+}
+
+void degradation_monitor::look_at_requests(std::vector<const request*>& some) {
+  std::vector<at::Tensor> parts;
+  std::vector<const request*> fresh;
+  for (const request* each : some) {
+    const bool repeated = std::any_of(fresh.begin(), fresh.end(),
+                                      [&](const request* other) { return !each->id.empty() && other->id == each->id; });
+    if (each->once && (repeated || journal_.knows(each->id))) {
+      ++now_.duplicates;
+      continue;
+    }
+    fresh.push_back(each);
+    parts.push_back(each->x);
+  }
+  some.clear();
+  if (fresh.empty()) {
+    return;
+  }
+  const at::Tensor x = at::cat(parts);
+  const at::Tensor logits = [&] {
+    const at::NoGradGuard no_gradient;
+    return (*copy_)(x);
+  }();
+  const std::vector<double> scores = watch_->label_free_detector().scores(*copy_, x);
+  const at::Tensor measures = request_measures(x, logits).contiguous();
+  const auto* const measured = measures.const_data_ptr<double>();
+  const auto width = static_cast<std::size_t>(measures.size(1));
+  const at::Tensor predicted = logits.argmax(1).contiguous();
+  const auto* const predictions = predicted.const_data_ptr<std::int64_t>();
+  std::size_t row = 0;
+  for (const request* each : fresh) {
+    const auto count = static_cast<std::size_t>(each->x.size(0));
+    if (!each->id.empty()) {
+      journal_.add(each->id, {predictions + row, predictions + row + count});
+    }
+    for (const std::size_t end = row + count; row < end; ++row) {
+      raise(watch_->see(scores[row], {measured + row * width, width}));
+    }
+    ++now_.requests;
+    if (const auto waiting = early_.find(each->id); waiting != early_.end()) {
+      match({each->id, waiting->second});
+      early_.erase(waiting);
+    }
+  }
+}
+
+void degradation_monitor::look_at(const labels& arrived) {
+  switch (journal_.standing_of(arrived.id)) {
+    case prediction_journal::standing::waiting:
+      return match(arrived);
+    case prediction_journal::standing::labelled:
+      ++now_.labels["duplicate"];
+      return;
+    case prediction_journal::standing::unknown:
+      return hold_early(arrived);
+  }
+}
+
+void degradation_monitor::match(const labels& arrived) {
+  const std::vector<std::int64_t> predictions = journal_.take(arrived.id);
+  if (predictions.size() != arrived.values.size()) {
+    ++now_.labels["refused"];
+    return;
+  }
+  ++now_.labels["matched"];
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    const bool wrong = predictions[i] != arrived.values[i];
+    newest_.push_back(wrong);
+    if (newest_.size() > newest_labels) {
+      newest_.pop_front();
+    }
+    raise(watch_->see_label(wrong));
+  }
+}
+
+void degradation_monitor::hold_early(const labels& arrived) {
+  if (!early_.emplace(arrived.id, arrived.values).second) {
+    ++now_.labels["duplicate"];
+    return;
+  }
+  ++now_.labels["early"];
+  early_order_.push_back(arrived.id);
+  while (early_order_.size() > most_early) {
+    early_.erase(early_order_.front());
+    early_order_.pop_front();
+  }
+}
+
+void degradation_monitor::raise(degradation_alarms alarms) {
+  const double now = unix_seconds();
+  const bool without_labels = alarms.label_free || alarms.two_sample;
+  if (alarms.labelled || (without_labels && options_.act_on_any)) {
+    if (acting_.raise(now)) {
+      report_(event_of("io.redoubt.degradation.detected", acting_.reported()));
+    }
+  } else if (without_labels && suspecting_.raise(now)) {
+    suspecting_.finished(now);  // nothing is set off, so nothing is waited for: only the pause counts
+    report_(event_of("io.redoubt.degradation.suspected", suspecting_.reported()));
+  }
+}
+
+// All replicas that watch one model give an event the same source and id, so that what it sets off is set off once.
+cloud_event degradation_monitor::event_of(const std::string& type, std::int64_t number) const {
+  nlohmann::json data = {{"model", options_.name},
+                         {"model_digest", now_.model_digest},
+                         {"cause", name_of(watch_->cause())},
+                         {"error_limit", watch_->options().error_limit},
+                         {"errors", watch_->errors()},
+                         {"evidence",
+                          {{"labelled", to_json(watch_->labelled())},
+                           {"label_free", to_json(watch_->label_free())},
+                           {"two_sample", to_json(watch_->two_sample())}}}};
+  if (!newest_.empty()) {
+    data["error_rate"] =
+        static_cast<double>(std::count(newest_.begin(), newest_.end(), true)) / static_cast<double>(newest_.size());
+    data["error_rate_labels"] = newest_.size();
+  }
+  return {.id = options_.name + "-" + now_.model_digest + "-" + std::to_string(number),
+          .source = options_.source,
+          .type = type,
+          .attributes = {{"subject", options_.name}, {"time", timestamp()}},
+          .content_type = "application/json",
+          .data = data.dump()};
+}
+
+// First what labels are not waited for any more, then the sums that they went into: a crash between the two loses
+// labels, whatever they said, and counts none twice.
+void degradation_monitor::keep() {
+  if (options_.state.empty()) {
+    return;
+  }
+  journal_.flush();
+  write_monitor_state(options_.state / "state.json", {.model_digest = now_.model_digest,
+                                                      .incarnation = now_.incarnation,
+                                                      .error_limit = watch_->options().error_limit,
+                                                      .run_length = watch_->options().run_length,
+                                                      .watch = watch_->keep(),
+                                                      .acting = acting_.keep(),
+                                                      .suspecting = suspecting_.keep()});
+}
+
+void degradation_monitor::publish() {
+  if (watch_) {
+    now_.errors = watch_->errors();
+    now_.labelled = watch_->labelled();
+    now_.label_free = watch_->label_free();
+    now_.two_sample = watch_->two_sample();
+    now_.log_evidence = watch_->log_evidence();
+  }
+  now_.error_rate.reset();
+  if (!newest_.empty()) {
+    now_.error_rate =
+        static_cast<double>(std::count(newest_.begin(), newest_.end(), true)) / static_cast<double>(newest_.size());
+  }
+  now_.retraining_in_flight = acting_.in_flight(unix_seconds());
+  now_.reported = acting_.reported();
+  const std::scoped_lock lock{mutex_};
+  published_ = now_;
+}
+
+}  // namespace redoubt::program

@@ -1,0 +1,169 @@
+#include "monitor_service.hpp"
+
+#include "digest.hpp"
+#include "logged_request.hpp"
+#include "monitor_metrics.hpp"
+#include "monitor_state.hpp"
+#include "oip_samples.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <redoubt/core/error.hpp>
+#include <utility>
+#include <vector>
+
+namespace redoubt::program {
+namespace {
+
+using nlohmann::json;
+
+http_headers headers_of(const httplib::Request& request) {
+  http_headers headers;
+  for (const auto& [name, value] : request.headers) {
+    std::string lower = name;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    headers[lower] = value;
+  }
+  return headers;
+}
+
+json parsed(std::string_view text, const char* what) {
+  json value = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  require(!value.is_discarded(), what, " is no JSON");
+  return value;
+}
+
+}  // namespace
+
+bool replica_share::keeps(const std::string& id) const {
+  return digest_of(id) % replicas == replica;
+}
+
+monitor_service::monitor_service(degradation_monitor& monitor, const event_sink& sink, served_model& model,
+                                 replica_share share)
+    : monitor_{monitor}, sink_{sink}, model_{model}, share_{share} {}
+
+void monitor_service::add_events(httplib::Server& routes) {
+  routes.Post("/", guarded([this](const auto& request, auto& to) {
+                std::size_t known = 0;
+                std::vector<cloud_event> events;
+                try {
+                  events = read_cloud_events(headers_of(request), request.body);
+                  for (const cloud_event& event : events) {
+                    known += take(event) ? 1 : 0;
+                  }
+                } catch (const std::invalid_argument&) {
+                  count("unreadable");
+                  throw;
+                }
+                answer(to, {{"taken", known}, {"passed_over", events.size() - known}});
+              }));
+  routes.Post("/labels", guarded([this](const auto& request, auto& to) {
+                const json body = parsed(request.body, "the body");
+                const json labels = body.is_array() ? body : json::array({body});
+                for (const json& label : labels) {
+                  take_label(label);
+                }
+                answer(to, {{"taken", labels.size()}});
+              }));
+  routes.Get("/status", guarded([this](const auto&, auto& to) { answer(to, status()); }));
+}
+
+void monitor_service::add_probes(httplib::Server& routes) {
+  routes.Get("/healthz", guarded([](const auto&, auto& to) { answer(to, {{"live", true}}); }));
+  routes.Get("/readyz", guarded([this](const auto&, auto& to) {
+               const monitor_figures now = monitor_.figures();
+               json body = {{"ready", now.ready}};
+               if (!now.trouble.empty()) {
+                 body["error"] = now.trouble;
+               }
+               answer(to, body, now.ready ? 200 : 503);
+             }));
+  routes.Get("/metrics", guarded([this](const auto&, auto& to) { to.set_content(metrics_text(), metrics_type); }));
+}
+
+void monitor_service::count(const std::string& kind) {
+  const std::scoped_lock lock{mutex_};
+  ++events_[kind];
+}
+
+bool monitor_service::take(const cloud_event& event) {
+  if (event.type == logged_request_type) {
+    take_request(event);
+    count("request");
+  } else if (event.type == logged_response_type) {
+    count("response");  // the monitor infers itself
+  } else if (event.type == "io.redoubt.label") {
+    take_label(parsed(event.data, "the event's data"));
+    count("label");
+  } else if (event.type == "io.redoubt.retraining.finished") {
+    monitor_.retraining_finished();
+    count("retraining");
+  } else {
+    count("unknown");
+    return false;
+  }
+  return true;
+}
+
+void monitor_service::take_request(const cloud_event& event) {
+  if (!share_.keeps(event.id)) {
+    return;
+  }
+  const at::Tensor x = samples_of(read_logged_request(event), model_.sample());
+  // A full queue is not the sender's to mend: what is passed over is counted, and the sender is not asked to repeat it.
+  static_cast<void>(monitor_.see_request(event.id, x, /*once=*/true));
+}
+
+void monitor_service::take_label(const json& label) {
+  require(label.is_object() && label.contains("id") && label.contains("label"),
+          R"(a label must be {"id": "...", "label": 3}, got )",
+          label.dump(-1, ' ', false, json::error_handler_t::replace));
+  const json& id = label.at("id");
+  require(id.is_string(), "a label's id must be a string, got ", id.dump());
+  const json& given = label.at("label");
+  std::vector<std::int64_t> values;
+  for (const json& each : given.is_array() ? given : json::array({given})) {
+    require(each.is_number_integer() && each >= 0, "a label must be a class number from 0, got ", each.dump());
+    values.push_back(each.get<std::int64_t>());
+  }
+  const std::string key = id.get<std::string>();
+  if (share_.keeps(key) && !monitor_.see_labels(key, std::move(values))) {
+    throw too_busy("the queue is full; send the label again");
+  }
+}
+
+std::map<std::string, std::int64_t> monitor_service::events() const {
+  const std::scoped_lock lock{mutex_};
+  return events_;
+}
+
+std::string monitor_service::metrics_text() const {
+  return monitor_metrics(monitor_.options().name, monitor_.figures(), events(), sink_.figures());
+}
+
+json monitor_service::status() const {
+  const monitor_figures now = monitor_.figures();
+  const event_sink::tally sent = sink_.figures();
+  return {{"model", monitor_.options().name},
+          {"model_version", now.model_version},
+          {"model_digest", now.model_digest},
+          {"ready", now.ready},
+          {"requests", now.requests},
+          {"skipped", now.skipped},
+          {"duplicates", now.duplicates},
+          {"labels", now.labels},
+          {"errors", now.errors},
+          {"error_rate", now.error_rate ? json(*now.error_rate) : json(nullptr)},
+          {"error_limit", now.error_limit},
+          {"run_length", now.run_length},
+          {"evidence",
+           {{"labelled", to_json(now.labelled)},
+            {"label_free", to_json(now.label_free)},
+            {"two_sample", to_json(now.two_sample)}}},
+          {"retraining_in_flight", now.retraining_in_flight},
+          {"reported", now.reported},
+          {"sink", {{"delivered", sent.delivered}, {"failed", sent.failed}, {"waiting", sent.waiting}}}};
+}
+
+}  // namespace redoubt::program
