@@ -365,16 +365,16 @@ void degradation_monitor::raise(degradation_alarms alarms) {
   const bool without_labels = alarms.label_free || alarms.two_sample;
   if (alarms.labelled || (without_labels && options_.act_on_any)) {
     if (acting_.raise(now)) {
-      report_(event_of("io.redoubt.degradation.detected", acting_.reported()));
+      report_(event_of("detected", acting_.reported()));
     }
   } else if (without_labels && suspecting_.raise(now)) {
     suspecting_.finished(now);  // nothing is set off, so nothing is waited for: only the pause counts
-    report_(event_of("io.redoubt.degradation.suspected", suspecting_.reported()));
+    report_(event_of("suspected", suspecting_.reported()));
   }
 }
 
 // All replicas that watch one model give an event the same source and id, so that what it sets off is set off once.
-cloud_event degradation_monitor::event_of(const std::string& type, std::int64_t number) const {
+cloud_event degradation_monitor::event_of(const std::string& what, std::int64_t number) const {
   nlohmann::json data = {{"model", options_.name},
                          {"model_digest", now_.model_digest},
                          {"cause", name_of(watch_->cause())},
@@ -389,9 +389,9 @@ cloud_event degradation_monitor::event_of(const std::string& type, std::int64_t 
         static_cast<double>(std::count(newest_.begin(), newest_.end(), true)) / static_cast<double>(newest_.size());
     data["error_rate_labels"] = newest_.size();
   }
-  return {.id = options_.name + "-" + now_.model_digest + "-" + std::to_string(number),
+  return {.id = options_.name + "-" + now_.model_digest + "-" + what + "-" + std::to_string(number),
           .source = options_.source,
-          .type = type,
+          .type = "io.redoubt.degradation." + what,
           .attributes = {{"subject", options_.name}, {"time", timestamp()}},
           .content_type = "application/json",
           .data = data.dump()};

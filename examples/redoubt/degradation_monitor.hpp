@@ -123,7 +123,7 @@ class degradation_monitor {
   void match(const labels& arrived);
   void hold_early(const labels& arrived);
   void raise(degradation_alarms alarms);
-  [[nodiscard]] cloud_event event_of(const std::string& type, std::int64_t number) const;
+  [[nodiscard]] cloud_event event_of(const std::string& what, std::int64_t number) const;
   void keep();
   void publish();
 

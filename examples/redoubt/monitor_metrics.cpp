@@ -3,7 +3,6 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -82,7 +81,9 @@ std::string monitor_metrics(const std::string& model, const monitor_figures& now
   to.series({{"evidence", "label_free"}}, now.label_free.threshold);
   to.series({{"evidence", "two_sample"}}, now.two_sample.threshold);
   to.add("redoubt_monitor_error_limit", "The largest error rate that is still in order", now.error_limit);
-  to.add("redoubt_monitor_error_rate", "Of the newest labels; NaN before the first", now.error_rate.value_or(NAN));
+  if (now.error_rate) {
+    to.add("redoubt_monitor_error_rate", "Of the newest labels", *now.error_rate);
+  }
   to.add("redoubt_monitor_run_length", "Labels until a false alarm, on average, as promised", now.run_length);
   to.family("redoubt_log_evidence_sum",
             "Sum over labels of log(1 + lambda (error - limit)); add up over replicas for the pooled e-CUSUM",

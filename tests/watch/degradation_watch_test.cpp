@@ -17,7 +17,7 @@ namespace {
 // A label-free detector that a test can drive: a CUSUM over scores.
 struct scored {
   cusum sum{{.threshold = 3, .mode = direction::up}};
-  alarm update(double score) { return sum.update(score); }
+  redoubt::alarm update(double score) { return sum.update(score); }
   [[nodiscard]] double statistic() const { return sum.statistic(); }
   [[nodiscard]] double threshold() const { return sum.options().threshold; }
   void resume(double statistic) { sum.resume(statistic, 0, 0); }
@@ -56,7 +56,7 @@ TEST_CASE("degradation_watch: the labelled alarm is e-SR's, label by label") {
   e_sr alone{{.healthy = 0.1, .run_length = 1000}};
   for (int i = 0; i < 200; ++i) {
     const bool wrong = i % 2 == 0;
-    REQUIRE(watch.see_label(wrong).labelled == (alone.update(wrong ? 1 : 0) == alarm::drift));
+    REQUIRE(watch.see_label(wrong).labelled == (alone.update(wrong ? 1 : 0) == redoubt::alarm::drift));
     REQUIRE(watch.labelled().statistic == alone.statistic());
   }
   CHECK(watch.labelled().alarms > 0);
