@@ -154,12 +154,27 @@ void degradation_monitor::work() {
       }
     }
     publish();
+    say_what_is_skipped();
     const std::scoped_lock lock{mutex_};
     done_ += static_cast<std::int64_t>(tasks.size());
     changed_.notify_all();
     if (stopping_ && queue_.empty()) {
       return;
     }
+  }
+}
+
+// Once a minute at most: under load it would be said all the time.
+void degradation_monitor::say_what_is_skipped() {
+  const double now = unix_seconds();
+  const std::int64_t skipped = figures().skipped;
+  if (skipped > said_skipped_ && now >= next_word_) {
+    std::cerr << "monitor: requests come faster than they can be looked at: " << skipped - said_skipped_ << " of "
+              << skipped - said_skipped_ + now_.requests - said_requests_ << " were passed over\n"
+              << std::flush;
+    said_skipped_ = skipped;
+    said_requests_ = now_.requests;
+    next_word_ = now + 60;
   }
 }
 

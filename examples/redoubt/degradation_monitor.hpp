@@ -113,6 +113,7 @@ class degradation_monitor {
   bool enqueue(task what);
   void work();
   [[nodiscard]] std::vector<task> next_tasks();
+  void say_what_is_skipped();
   void follow_model();
   void learn(const served_model::edition& edition);
   void start(bool first);
@@ -142,6 +143,9 @@ class degradation_monitor {
   escalation acting_;
   escalation suspecting_;
   monitor_figures now_;
+  std::int64_t said_skipped_ = 0;  // and how many were looked at by then, and when to speak again
+  std::int64_t said_requests_ = 0;
+  double next_word_ = 0;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
