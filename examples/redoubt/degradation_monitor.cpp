@@ -142,9 +142,10 @@ void degradation_monitor::work() {
   if (options_.yields) {
     work_only_when_idle();
   }
+  follow_model();
   while (true) {
-    follow_model();
     const std::vector<task> tasks = next_tasks();
+    follow_model();  // now, so that what came after a swap meets the new model
     if (watch_ && !tasks.empty()) {
       try {
         look_at(tasks);
