@@ -40,8 +40,8 @@ class Monitor:
         self.process = subprocess.Popen([*self.command, "--port", str(self.port)], stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if "http://" in line:
-                self.port = int(line.rsplit(":", 1)[1])
-            if ": ready: " in line:
+                self.port = int(line.rsplit(":", 1)[1].split("/")[0])
+            if ": ready: " in line or "/v2" in line:
                 threading.Thread(target=self.process.stderr.read, daemon=True).start()
                 return
         sys.exit("the monitor did not become ready")
@@ -111,6 +111,24 @@ def write_reference(folder, pixels, labels):
     return files
 
 
+def check_beside_the_server(program, model, reference, targets, images, labels):
+    """`serve --monitor`: requests are seen as they are answered, labels come by the id in the request."""
+    monitor = Monitor([program, "serve", "--model", model, "--name", NAME, "--host", "127.0.0.1", "--monitor",
+                       "--reference-images", reference, "--reference-labels", targets])
+    for i in range(50):
+        tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "FP32", "data": images[i].flatten().tolist()}
+        monitor.post({}, json.dumps({"id": f"s{i}", "inputs": [tensor]}), f"/v2/models/{NAME}/infer")
+    monitor.post({}, json.dumps([{"id": f"s{i}", "label": int(labels[i])} for i in range(50)]), "/labels")
+    seen = monitor.status(lambda now: now["ready"] and now["labels"]["matched"] == 50)
+    assert seen["requests"] == 50 and seen["errors"] <= 15, seen
+    connection = http.client.HTTPConnection("127.0.0.1", monitor.port, timeout=20)
+    connection.request("GET", "/metrics")
+    metrics = connection.getresponse().read()
+    for name in (b"request_predict_seconds_count", b"redoubt_log_evidence_sum", b"redoubt_monitor_skipped_total"):
+        assert name in metrics, name
+    monitor.end()
+
+
 def main(program, model, dataset):
     _, pixels = idx(dataset, "t10k-images", 16)
     _, labels = idx(dataset, "t10k-labels", 8)
@@ -148,6 +166,7 @@ def main(program, model, dataset):
         last = monitor.status(lambda now: now["evidence"]["labelled"]["seen"] == 300)
         assert last["reported"] == 1 and last["retraining_in_flight"] and Sink.events.empty(), last
         monitor.end()
+        check_beside_the_server(program, model, reference, targets, images[REFERENCE:], labels[REFERENCE:])
         print(f"detected after {event.data['evidence']['labelled']['seen'] - 200} labels, cause {event.data['cause']}")
 
 
