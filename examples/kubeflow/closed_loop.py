@@ -383,6 +383,10 @@ class Plan:
             sys.exit(f"redoubt {arguments[0]} failed: {done.stdout.decode()}")
         return json.loads(done.stdout)
 
+    def versions(self):
+        listed = self.redoubt("detect", "--list")
+        return {"redoubt": listed["version"], "LibTorch": listed["torch"], "Python": sys.version.split()[0]}
+
     def attack(self, model, out):
         """The whole test set, attacked through the model's own gradient."""
         self.redoubt("attack", "--model", model, "--images", self.folder / "test-images", "--labels",
@@ -562,7 +566,7 @@ def run(plan):
               "requests": client.position, "dropped_requests": client.dropped, "repeated_requests": client.repeated,
               "starts": {name: part.starts for name, part in parts.items()}, "label_delay": plan.label_delay,
               "window": plan.window, "series": client.series, "training": training_of(plan), "seconds": plan.seconds,
-              "versions": {"redoubt": plan.redoubt("detect", "--list")["version"]}, "seed": plan.seed,
+              "versions": plan.versions(), "seed": plan.seed,
               "command": " ".join(["closed_loop.py", *sys.argv[1:]])}
     staged = plan.folder / "report.json.new"
     staged.write_text(json.dumps(report, indent=2) + "\n")
