@@ -446,26 +446,36 @@ def serve_clean(plan, client, parts, images):
         part.wait_until_ready()
 
 
-def serve_attacked(plan, client, images):
-    """Until the degradation is reported. The positions at which the events were there."""
+def note_alarms(plan, client, before, found):
+    """Where each kind of evidence first alarmed after the attack began, as the monitor tells."""
+    evidence = plan.status()["evidence"]
+    for kind, now in evidence.items():
+        if now["alarms"] > before["evidence"][kind]["alarms"]:
+            found.setdefault(kind, client.position - 1)
+
+
+def serve_attacked(plan, client, images, before):
+    """Until the degradation is reported. Positions of alarms, by evidence, and of the report."""
     found = {}
     end = client.position + 3000
-    while DETECTED not in found and client.position < end:
+    while not jobs_of(plan, DETECTED) and client.position < end:
         client.send(images, attacked=True)
         client.settle()
-        for kind in (SUSPECTED, DETECTED):
-            if kind not in found and jobs_of(plan, kind):
-                found[kind] = client.position - 1
+        note_alarms(plan, client, before, found)
+    if jobs_of(plan, DETECTED):
+        found[DETECTED] = client.position - 1
     return found
 
 
-def harden(plan, client, images):
+def harden(plan, client, images, before, found):
     """The job runs while requests go on; until the server says that another version answers, or the gate has refused."""
     (event,) = jobs_of(plan, DETECTED)
     job = Job(plan, json.loads(event.read_bytes()))
     job.start()
     while job.outcome is None or (job.outcome == "promoted" and client.version == client.first_version):
         client.send(images, attacked=True)
+        if job.outcome is None and client.position % 10 == 0:
+            note_alarms(plan, client, before, found)
         time.sleep(0.02)  # the job needs the processor more
     job.join()
     return job
@@ -482,8 +492,8 @@ def detectors(plan, before, after, found, client, labels_seen):
     return [one("e-SR", "labelled", "labelled", found.get(DETECTED), True,
                 f"errors; at least {after['run_length']:,.0f} labels to a false alarm on average, guaranteed while the error rate "
                 f"is at most {100 * after['error_limit']:.1f} %"),
-            one("self-attack CUSUM", "label-free", "label_free", found.get(SUSPECTED), False, "features and logits; calibrated, not guaranteed"),
-            one("KS tests", "two-sample", "two_sample", None, False, "confidence, brightness and roughness of the last 200 requests")]
+            one("self-attack CUSUM", "label-free", "label_free", found.get("label_free"), False, "features and logits; calibrated, not guaranteed"),
+            one("KS tests", "two-sample", "two_sample", found.get("two_sample"), False, "confidence, brightness and roughness of the last 200 requests")]
 
 
 def gate_of(plan):
@@ -530,14 +540,14 @@ def run(plan):
     plan.say("attacking what is served")
     adversarial = plan.attack(plan.served, plan.folder / "adversarial.pt")
     client.first_version = client.version
-    found = serve_attacked(plan, client, adversarial)
+    found = serve_attacked(plan, client, adversarial, before)
     if DETECTED not in found:
         sys.exit("the degradation was not detected within 3,000 requests")
     labels_seen, noticed = client.attacked_labels, plan.status()
     plan.lap("serving the standard model")
     plan.say(f"detected at request {found[DETECTED]}, +{found[DETECTED] - began}; hardening while serving")
     training_began = client.position
-    job = harden(plan, client, adversarial)
+    job = harden(plan, client, adversarial, before, found)
     training_ended = deployed = client.position
     plan.lap("hardening while serving")
     white_box = replayed = replay_began = None
@@ -558,7 +568,7 @@ def run(plan):
     report = {"data_set": "Fashion-MNIST", "eps": plan.eps, **figures,
               "recovered": {"white_box": white_box, "replayed": replayed},
               "detection": {"attack_began_at": began, "flagged_at": found[DETECTED], "labels_seen": labels_seen,
-                            "flagged_without_labels_at": found.get(SUSPECTED),
+                            "flagged_without_labels_at": found.get("label_free"),
                             "false_alarms": before["evidence"]["labelled"]["alarms"] + before["evidence"]["label_free"]["alarms"]},
               "detectors": detectors(plan, before, noticed, found, client, labels_seen), "gate": gate_of(plan),
               "training_began_at": training_began, "training_ended_at": training_ended, "replayed_clean": None,
