@@ -68,7 +68,8 @@ class StandardCanary:
         self.service = service
 
     def begin(self, found, folder_name, percent):
-        model = {**found["spec"]["predictor"]["model"], "storageUri": candidate_uri(found, folder_name)}
+        model = {"name": "kserve-container", **found["spec"]["predictor"]["model"],  # the CRD asks for a name here
+                 "storageUri": candidate_uri(found, folder_name)}
         predictor = {**found["spec"]["predictor"], "name": folder_name, "model": model, "minReplicas": 1}
         for autoscaled in ("maxReplicas", "scaleTarget", "scaleMetric"):  # which a canary may not be
             predictor.pop(autoscaled, None)
