@@ -1,8 +1,9 @@
-"""What the manifests ask of the program, it has: each flag, and each metric that the Prometheus rules read.
+"""What examples/kubeflow asks of the program, it has: flags, metrics that the Prometheus rules read, answers to traffic.
 
     program_test.py EXAMPLES_KUBEFLOW_FOLDER PROGRAM MODEL FASHION_MNIST_FOLDER
 """
 
+import gzip
 import pathlib
 import re
 import signal
@@ -16,6 +17,8 @@ import urllib.error
 import urllib.request
 
 import yaml
+
+from cluster import Cluster
 
 FOLDER = PROGRAM = MODEL = DATA = pathlib.Path()
 CONTAINER = "/opt/redoubt/"
@@ -87,7 +90,9 @@ class Flags(unittest.TestCase):
         self.assertEqual(given - help_of("gate"), set())
 
 
-class Metrics(unittest.TestCase):
+class Served(unittest.TestCase):
+    """With the program's servers."""
+
     def started(self, what, *arguments):
         """The address of a server that is ready."""
         process = subprocess.Popen([str(PROGRAM), what, f"--model={MODEL}", "--name=fashion", "--shape=1,28,28",
@@ -112,13 +117,40 @@ class Metrics(unittest.TestCase):
                 time.sleep(0.5)
         self.fail(f"{address} is not ready")
 
-    def test_those_in_the_rules_are_exported_under_their_labels(self):
-        (images,) = DATA.glob("t10k-images-idx3-ubyte*")
-        (labels,) = DATA.glob("t10k-labels-idx1-ubyte*")
+    def data(self, what):
+        (found,) = DATA.glob(f"t10k-{what}-idx?-ubyte*")
+        return found
+
+    def test_traffic_is_answered_and_labels_are_told(self):
+        address = self.started("serve", "--drain=0")
+        self.read(address, "/v2/health/ready")
+        with tempfile.TemporaryDirectory() as folder, Cluster() as cluster:
+            adversarial = f"{folder}/adversarial.pt"
+            limited = f"{folder}/labels"
+            text = gzip.decompress(self.data("labels").read_bytes())
+            pathlib.Path(limited).write_bytes(text[:4] + (60).to_bytes(4, "big") + text[8:68])
+            subprocess.run([PROGRAM, "attack", f"--model={MODEL}", f"--images={self.data('images')}",
+                            f"--labels={self.data('labels')}", "--attack=fgsm", "--eps=0.1", "--limit=60",
+                            f"--out={adversarial}"], check=True, capture_output=True)
+            accuracies = []
+            for images, labels in ((self.data("images"), self.data("labels")), (adversarial, limited)):
+                done = subprocess.run([sys.executable, str(FOLDER / "loop/traffic.py"), f"--url={address}", "--name=fashion",
+                                       f"--images={images}", f"--labels={labels}", f"--broker={cluster.address}/broker",
+                                       "--count=60", "--every=60", "--rate=1000"], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                accuracies.append(float(done.stdout.split()[-1]))
+            told = [event for headers, event in cluster.events if headers["Ce-Type"] == "io.redoubt.label"]
+        self.assertGreater(accuracies[0], 0.8)
+        self.assertLess(accuracies[1], 0.2)
+        self.assertEqual(len(told), 120)
+        self.assertEqual(len({event["id"] for event in told}), 120)
+        self.assertEqual([event["label"] for event in told[:60]], list(text[8:68]))
+
+    def test_metrics_in_the_rules_are_exported_under_their_labels(self):
         with tempfile.TemporaryDirectory() as state:
             text = self.read(self.started("serve", "--drain=0"), "/v2/health/ready")
-            text += self.read(self.started("monitor", f"--reference-images={images}", f"--reference-labels={labels}",
-                                           f"--state={state}"), "/readyz")
+            text += self.read(self.started("monitor", f"--reference-images={self.data('images')}",
+                                           f"--reference-labels={self.data('labels')}", f"--state={state}"), "/readyz")
             self.doCleanups()
         series = re.findall(r"^(\w+)\{(.*)\} ", text, re.MULTILINE)
         exported = {name: set(re.findall(r"(\w+)=", labels)) for name, labels in series}
