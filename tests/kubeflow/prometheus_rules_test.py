@@ -43,9 +43,9 @@ def scraped(replicas, in_flight=()):
     return shown
 
 
-def is_close(look, expression, value, labels):
+def is_close(look, expression, value, labels, tolerance=1e-9):
     """A test of promtool's that `expression` has the value, up to rounding."""
-    close = f"abs(({expression}) - ({value!r})) <= bool {1e-9 * max(1, abs(value))!r}"
+    close = f"abs(({expression}) - ({value!r})) <= bool {tolerance * max(1, abs(value))!r}"
     return {"expr": close, "eval_time": f"{look * SECONDS}s", "exp_samples": [{"labels": labels, "value": 1}]}
 
 
@@ -96,6 +96,7 @@ class PooledEvidence(unittest.TestCase):
         for look in range(first, len(counted)):
             mean = sum(math.exp(min(exact[bet][look], 700)) for bet in LAMBDAS) / len(LAMBDAS)
             logs += [log_is_close(look, bet, exact[bet][look]) for bet in LAMBDAS]
+            logs.append(is_close(look, "redoubt:e_cusum", mean, '{model_name="fashion"}', tolerance=1e-6))
             alerts.append(alert(look, "RedoubtDegradation", mean >= evidence.RUN_LENGTH))
             fired.append(mean >= evidence.RUN_LENGTH)
         self.assertEqual(any(fired), alarms, "the streams are not what this test is about")

@@ -1,6 +1,7 @@
-"""The Dockerfile says of versions what the sources say, and keeps to what clusters ask of an image.
+"""What is said in two places is said alike: versions in the Dockerfile and the sources, alerts in the rules and the docs.
+And the images are what clusters ask of one.
 
-    image_test.py REPOSITORY
+    repository_test.py REPOSITORY
 """
 
 import pathlib
@@ -65,6 +66,24 @@ class Image(unittest.TestCase):
         for word, rest in instructions():
             self.assertNotEqual(word, "ADD")
             self.assertNotRegex(rest, r"https?://|curl|wget|(?i:password|token|secret)")
+
+
+class Docs(unittest.TestCase):
+    def setUp(self):
+        self.text = (ROOT / "docs/kubeflow.md").read_text()
+
+    def test_each_alert_is_explained_and_no_other(self):
+        rules = (ROOT / "examples/kubeflow/prometheus-rules.yaml").read_text()
+        explained = re.findall(r"^\| (Redoubt\w+) \|", self.text, re.MULTILINE)
+        self.assertEqual(re.findall(r"- alert: (\w+)", rules), explained)
+
+    def test_files_that_are_named_are_there(self):
+        named = re.findall(r"`((?:base/|canary/|loop/|overlays/|components/)?[\w./-]+\.(?:yaml|py))`", self.text)
+        named += re.findall(r"\bexamples/kubeflow/[\w./-]+\w", self.text)
+        self.assertGreater(len(named), 10)
+        for name in named:
+            path = ROOT / (name if name.startswith("examples/") else f"examples/kubeflow/{name}")
+            self.assertTrue(path.exists() or (ROOT / "tests/data/kube" / name).exists(), name)
 
 
 if __name__ == "__main__":
