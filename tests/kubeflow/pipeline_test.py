@@ -6,31 +6,18 @@ With a program, the whole pipeline runs on this machine in kfp's SubprocessRunne
 and what it promotes it promotes to a cluster of this test's own (cluster.py).
 """
 
-import gzip
 import json
 import os
 import pathlib
-import shutil
-import struct
 import sys
 import tempfile
 import unittest
 
 from cluster import Cluster
+from volume import Volume
 
 FOLDER = pathlib.Path()
 PROGRAM = MODEL = DATA = None
-TRAINED_ON, TESTED_ON = 2500, 100  # a thousand of those to train on are held out by the program
-
-
-def first(count, source, target):
-    """The first so many items of an IDX file, gzipped or not, as a file of their own."""
-    data = source.read_bytes()
-    data = gzip.decompress(data) if source.suffix == ".gz" else data
-    header = 4 * (1 + data[3])
-    (total,) = struct.unpack(">I", data[4:8])
-    each = (len(data) - header) // total
-    target.write_bytes(data[:4] + struct.pack(">I", count) + data[8:header + count * each])
 
 
 class Compiled(unittest.TestCase):
@@ -56,16 +43,11 @@ class OnThisMachine(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name)
-        for name in ("home/bin", "models/fashion/stable", "data"):
-            (self.root / name).mkdir(parents=True)
+        (self.root / "home/bin").mkdir(parents=True)
         (self.root / "home/bin/redoubt").symlink_to(PROGRAM)
         (self.root / "home/loop").symlink_to(FOLDER / "loop")
-        self.stable = self.root / "models/fashion/stable/model.pt"
-        shutil.copy(MODEL, self.stable)
-        for path in pathlib.Path(DATA).iterdir():
-            if path.name.endswith(("ubyte.gz", "ubyte")):
-                count = TRAINED_ON if path.name.startswith("train") else TESTED_ON
-                first(count, path, self.root / "data" / path.name.removesuffix(".gz"))
+        self.volume = Volume(self.root, MODEL, DATA)
+        self.stable = self.volume.stable
 
     def run_loop(self, cluster, **changed):
         """Runs it, and gives the outputs of each step that ran, by its name."""
@@ -73,11 +55,9 @@ class OnThisMachine(unittest.TestCase):
         os.environ.update({"REDOUBT_HOME": str(self.root / "home"), "KUBERNETES_API": cluster.address,
                            "NAMESPACE": "models"})
         local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(self.root / "outputs"))
-        data = self.root / "data"
         arguments = {"model": str(self.stable), "candidate": str(self.root / "models/fashion/candidate-pipeline/model.pt"),
-                     "models": str(self.root / "models"), "data": str(data), "images": str(data / "t10k-images-idx3-ubyte"),
-                     "labels": str(data / "t10k-labels-idx1-ubyte"), "epochs": 1, "limit": TESTED_ON, "watch": 0.1,
-                     **changed}
+                     "models": str(self.root / "models"), "data": str(self.volume.data), "images": str(self.volume.images),
+                     "labels": str(self.volume.labels), "epochs": 1, "watch": 0.1, **changed}
         pipeline.loop(**arguments)
         # The runner's own word for success is no proof: what the steps wrote is.
         return {path.parent.name: json.loads(path.read_text())
