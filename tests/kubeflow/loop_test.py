@@ -12,6 +12,8 @@ import sys
 import tempfile
 import threading
 import unittest
+import urllib.error
+import urllib.request
 
 from cluster import LEASES, Cluster
 
@@ -231,6 +233,57 @@ class Retraining(OnACluster):
             cluster.write(LEASES + "/redoubt-retrain-fashion", {"metadata": {}, "spec": long_ago})
             self.assertEqual(self.retrains(cluster).returncode, 0)
             self.assertEqual(len(cluster.events), 1)
+
+
+class Webhook(unittest.TestCase):
+    """alert.py, as Alertmanager calls it."""
+
+    def started(self, broker):
+        process = subprocess.Popen([sys.executable, str(SCRIPTS / "alert.py"), f"--broker={broker}", "--host=127.0.0.1",
+                                    "--port=0"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        return process.stdout.readline().split()[-1]
+
+    @staticmethod
+    def post(address, body):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(address, body), timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    @staticmethod
+    def body(*alerts):
+        """(name, status, begin) each."""
+        return json.dumps({"version": "4", "alerts": [
+            {"status": status, "startsAt": begin, "labels": {"alertname": name, "model_name": "fashion"}}
+            for name, status, begin in alerts]}).encode()
+
+    def test_a_firing_degradation_becomes_an_event_and_a_repetition_the_same(self):
+        with Cluster() as cluster:
+            address = self.started(cluster.address + "/broker")
+            firing = ("RedoubtDegradation", "firing", "2026-01-01T00:00:00Z")
+            for body in (self.body(firing), self.body(firing, ("RedoubtEventsSkipped", "firing", "x")),
+                         self.body(("RedoubtDegradation", "resolved", "2026-01-01T00:00:00Z")),
+                         self.body(("RedoubtDegradation", "firing", "2026-01-02T00:00:00Z"))):
+                self.assertEqual(self.post(address, body), 200)
+            told = [(headers["Ce-Type"], headers["Ce-Id"], data["model"]) for headers, data in cluster.events]
+        self.assertEqual([(kind, model) for kind, _, model in told], [("io.redoubt.degradation.detected", "fashion")] * 3)
+        self.assertEqual(told[0], told[1])
+        self.assertNotEqual(told[0], told[2])
+
+    def test_what_the_broker_does_not_take_is_to_be_sent_again(self):
+        address = self.started("http://127.0.0.1:1")
+        self.assertEqual(self.post(address, self.body(("RedoubtDegradation", "firing", "x"))), 502)
+        self.assertEqual(self.post(address, self.body(("RedoubtMonitorDown", "firing", "x"))), 200)
+
+    def test_anything_else_is_refused(self):
+        address = self.started("http://127.0.0.1:1")
+        for body in (b"", b"{", b"[]", b"{}", b'{"alerts": [{}]}'):
+            self.assertEqual(self.post(address, body), 400)
 
 
 if __name__ == "__main__":

@@ -156,11 +156,11 @@ class Rendered(unittest.TestCase):
         for each in triggers:
             self.assertEqual(each["filters"], triggers[0]["filters"])
 
-    def test_four_monitors(self):
+    def test_four_monitors_and_their_alarm(self):
         for mode in ("knative", "standard"):
             folder = FOLDER / "overlays" / mode
             plain = (folder / "kustomization.yaml").read_text()
-            self.assertIn("# components: [../../components/four-monitors]", plain)
+            self.assertIn("# components: [../../components/four-monitors, ../../components/pooled-alarm]", plain)
         with tempfile.TemporaryDirectory() as copied:
             shutil.copytree(FOLDER, f"{copied}/kubeflow")
             kustomization = pathlib.Path(copied, "kubeflow/overlays/knative/kustomization.yaml")

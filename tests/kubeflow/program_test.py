@@ -77,7 +77,7 @@ def help_of(what):
 class Flags(unittest.TestCase):
     def test_each_flag_in_a_manifest_is_one(self):
         seen = list(asked())
-        self.assertEqual({what for _, what, _ in seen}, {"serve", "monitor", "train", "loop/retrain.py"})
+        self.assertEqual({what for _, what, _ in seen}, {"serve", "monitor", "train", "loop/retrain.py", "loop/alert.py"})
         for file, what, given in seen:
             with self.subTest(file, of=what):
                 self.assertEqual(given - help_of(what), set())

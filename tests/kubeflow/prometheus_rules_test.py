@@ -156,6 +156,14 @@ class PooledEvidence(unittest.TestCase):
                      "alert_rule_test": [alert(49, "RedoubtDegradation", True), alert(55, "RedoubtDegradation", False),
                                          alert(89, "RedoubtDegradation", True)]}])
 
+    def test_evidence_against_a_model_does_not_outlive_it(self):
+        replicas = [attacked(8, 90, 20)]
+        swaps = series("redoubt_model_swaps_total", [0] * 60 + [1] * 30, instance="server")
+        steps = [sum(evidence.gain(LAMBDAS[0], error) for error in labels) for labels in replicas[0].labels]
+        tests = [log_is_close(61, LAMBDAS[0], steps[61])]
+        self.check([{"interval": f"{SECONDS}s", "input_series": [*scraped(replicas), swaps], "promql_expr_test": tests,
+                     "alert_rule_test": [alert(59, "RedoubtDegradation", True), alert(62, "RedoubtDegradation", False)]}])
+
     def test_a_wrong_expectation_is_noticed(self):
         replicas = [healthy(9, 10)]
         holds, _ = promtool([{"interval": f"{SECONDS}s", "input_series": scraped(replicas),
