@@ -1,6 +1,7 @@
-"""The pooled evidence in a real Prometheus, which is killed and started again in the middle.
+"""The pooled evidence in a real Prometheus, which is killed and started again in the middle; and, with an Alertmanager, its
+way from the alarm to the broker.
 
-    prometheus_live_test.py PROMETHEUS RULES_FILE
+    prometheus_live_test.py EXAMPLES_KUBEFLOW_FOLDER PROMETHEUS [ALERTMANAGER]
 
 Three replicas (one HTTP server of this test's own) fall while healthy, stand still, rise under attack. While they stand
 still Prometheus is killed, one replica goes for good and another begins anew from 0; another is out of reach for a
@@ -22,7 +23,10 @@ import unittest
 import urllib.parse
 import urllib.request
 
-PROMETHEUS = RULES = ""
+from cluster import Cluster
+
+PROMETHEUS, ALERTMANAGER = "", None
+FOLDER = pathlib.Path()
 
 
 class Replicas(http.server.ThreadingHTTPServer):
@@ -51,12 +55,38 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Prometheus:
-    """A Prometheus on a port of its own, with its data in `folder`."""
+class Tool:
+    """A program that says on which port of its own choice it listens; its log is in `folder`."""
 
-    def __init__(self, folder, replicas):
+    def __init__(self, folder, name, *command):
+        self.path, self.command = pathlib.Path(folder, f"{name}.log"), command
+        self.start()
+
+    def start(self):
+        self.log = open(self.path, "w")
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=subprocess.STDOUT)
+        for _ in range(600):
+            listens = re.search(r'"Listening on" address=127\.0\.0\.1:(\d+)|on http://127\.0\.0\.1:(\d+)', self.path.read_text())
+            if listens:
+                self.port = listens.group(1) or listens.group(2)
+                self.address = f"http://127.0.0.1:{self.port}"
+                return
+            time.sleep(0.1)
+        self.kill()
+        raise AssertionError(self.path.read_text())
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+
+class Prometheus(Tool):
+    """A Prometheus with the rules and its data in `folder`, which looks once a second."""
+
+    def __init__(self, folder, replicas, alertmanager):
         self.folder = pathlib.Path(folder)
-        rules = pathlib.Path(RULES).read_text()
+        rules = (FOLDER / "prometheus-rules.yaml").read_text()
         looks_every_second = rules.replace("interval: 15s", "interval: 1s").replace("offset 1s", "offset 500ms")
         (self.folder / "rules.yaml").write_text(looks_every_second)
         scrapes = [{"job_name": "redoubt-monitor", "metrics_path": f"/{number}",
@@ -64,28 +94,13 @@ class Prometheus:
                                         "labels": {"replica": str(number)}}]} for number in range(len(replicas.sums))]
         for number, job in enumerate(scrapes):
             job["job_name"] += f"-{number}"
+        told = [f"127.0.0.1:{alertmanager.port}"] if alertmanager else []
         (self.folder / "prometheus.yml").write_text(json.dumps({
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-            "rule_files": ["rules.yaml"], "scrape_configs": scrapes}))  # JSON is YAML
-        self.start()
-
-    def start(self):
-        self.log = open(self.folder / "log", "w+")
-        self.process = subprocess.Popen([PROMETHEUS, f"--config.file={self.folder}/prometheus.yml",
-                                         f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0"],
-                                        stdout=self.log, stderr=subprocess.STDOUT)
-        for _ in range(300):
-            listens = re.search(r'"Listening on" address=127\.0\.0\.1:(\d+)', (self.folder / "log").read_text())
-            if listens:
-                self.address = f"http://127.0.0.1:{listens.group(1)}"
-                return
-            time.sleep(0.1)
-        raise AssertionError((self.folder / "log").read_text())
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.log.close()
+            "rule_files": ["rules.yaml"], "scrape_configs": scrapes,
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": told}]}]}}))
+        super().__init__(folder, "prometheus", PROMETHEUS, f"--config.file={folder}/prometheus.yml",
+                         f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:0")
 
     def ask(self, expression):
         """The values of an instant query, by replica or bet."""
@@ -105,7 +120,7 @@ class Prometheus:
             if got is not None and wanted(got):
                 return got
             time.sleep(0.2)
-        raise AssertionError(f"{expression}: still {got} after {seconds} s\n" + (self.folder / "log").read_text()[-2000:])
+        raise AssertionError(f"{expression}: still {got} after {seconds} s\n" + self.path.read_text()[-2000:])
 
 
 SUMS = "sort(redoubt:log_evidence_sum)"
@@ -115,16 +130,31 @@ E_CUSUM = 'redoubt:log_e_cusum{lambda="1.25"}'
 class PooledEvidence(unittest.TestCase):
     def test_in_a_real_prometheus(self):
         replicas = Replicas([0.0, 0.0, 0.0])
-        with tempfile.TemporaryDirectory() as folder:
-            prometheus = Prometheus(folder, replicas)
-            try:
-                self.live(replicas, prometheus)
-            finally:
-                prometheus.kill()
-                replicas.shutdown()
-                replicas.server_close()
+        self.addCleanup(replicas.server_close)
+        self.addCleanup(replicas.shutdown)
+        with tempfile.TemporaryDirectory() as folder, Cluster() as cluster:
+            alertmanager = ALERTMANAGER and self.alertmanager(folder, f"{cluster.address}/broker")
+            self.live(replicas, self.tool(Prometheus(folder, replicas, alertmanager)), cluster)
+            self.doCleanups()
 
-    def live(self, replicas, prometheus):
+    def alertmanager(self, folder, broker):
+        """One that tells alert.py, which tells the broker."""
+        webhook = self.tool(Tool(folder, "webhook", sys.executable, str(FOLDER / "loop/alert.py"), "--host=127.0.0.1",
+                                 "--port=0", f"--broker={broker}"))
+        route = {"matchers": ['alertname="RedoubtDegradation"'], "group_wait": "0s", "repeat_interval": "1h",
+                 "receiver": "redoubt"}
+        pathlib.Path(folder, "alertmanager.yml").write_text(json.dumps({
+            "route": {"receiver": "nobody", "routes": [route]},
+            "receivers": [{"name": "nobody"}, {"name": "redoubt", "webhook_configs": [{"url": webhook.address + "/"}]}]}))
+        return self.tool(Tool(folder, "alertmanager", ALERTMANAGER, f"--config.file={folder}/alertmanager.yml",
+                              f"--storage.path={folder}/alerts", "--web.listen-address=127.0.0.1:0",
+                              "--cluster.listen-address="))
+
+    def tool(self, started):
+        self.addCleanup(started.kill)
+        return started
+
+    def live(self, replicas, prometheus, cluster):
         prometheus.wait_for(SUMS, lambda sums: sums == [0, 0, 0])
         for _ in range(12):  # healthy: everybody falls
             replicas.sums = [value - step for value, step in zip(replicas.sums, (1, 2, 30))]
@@ -153,9 +183,17 @@ class PooledEvidence(unittest.TestCase):
 
         replicas.sums[1] += 10
         prometheus.wait_for('ALERTS{alertname="RedoubtDegradation", alertstate="firing"}', lambda fires: fires == [1])
+        if ALERTMANAGER is None:
+            return
+        end = time.monotonic() + 60
+        while not cluster.events and time.monotonic() < end:
+            time.sleep(0.2)
+        ((headers, told),) = cluster.events
+        self.assertEqual((headers["Ce-Type"], told["model"]), ("io.redoubt.degradation.detected", "fashion"))
 
 
 if __name__ == "__main__":
-    RULES = sys.argv.pop()
-    PROMETHEUS = sys.argv.pop()
+    FOLDER, PROMETHEUS = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
+    ALERTMANAGER = sys.argv[3] if len(sys.argv) > 3 else None
+    del sys.argv[1:]
     unittest.main()
