@@ -15,7 +15,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from cluster import LEASES, Cluster
+from cluster import JOBS, LEASES, Cluster
 
 SCRIPTS = pathlib.Path()
 GATE = """#!/bin/sh
@@ -187,17 +187,25 @@ class Retraining(OnACluster):
             self.assertEqual(self.retrains(cluster).returncode, 4)
             self.assertEqual(cluster.events[0][1]["outcome"], "failed")
 
-    def test_events_within_the_cool_down_are_dropped(self):
+    def test_an_event_within_the_cool_down_is_answered_and_dropped(self):
         with Cluster(on_train_job=self.trains) as cluster:
             self.assertEqual(self.retrains(cluster, "e1", "--cool-down=3600").returncode, 0)
             again = self.retrains(cluster, "e2")
             self.assertEqual(again.returncode, 0)
-            self.assertIn("nothing to do", again.stdout)
-            self.assertEqual(len(cluster.events), 1)
+            self.assertIn("nothing is done", again.stdout)
+            self.assertEqual([told["outcome"] for _, told in cluster.events], ["promoted", "refused"])
+            self.stable.write_text("standard")
             earlier = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=3601)
             cluster.lease["spec"]["renewTime"] = earlier.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             self.assertEqual(self.retrains(cluster, "e2").returncode, 0)
-            self.assertEqual(len(cluster.events), 2)
+            self.assertEqual([told["outcome"] for _, told in cluster.events], ["promoted", "refused", "promoted"])
+
+    def test_a_pod_that_died_after_the_promotion_is_followed_by_one_that_says_so(self):
+        self.gate_says("refuse", 3)  # as it does of a candidate that serves already
+        with Cluster(on_train_job=self.trains) as cluster:
+            self.stable.write_text("hardened")
+            self.assertEqual(self.retrains(cluster).returncode, 0)
+            self.assertEqual(cluster.events[0][1]["outcome"], "promoted")
 
     def test_of_two_events_at_once_one_is_worked_on(self):
         with Cluster(on_train_job=self.trains) as cluster:
@@ -209,8 +217,11 @@ class Retraining(OnACluster):
             for thread in threads:
                 thread.join()
             self.assertEqual([each.returncode for each in results], [0, 0, 0], [each.stderr for each in results])
-            self.assertEqual(len(cluster.events), 1)
-            self.assertEqual(sum("nothing to do" in each.stdout for each in results), 2)
+            trained = [path for path in cluster.things if path.startswith(JOBS)]
+            self.assertEqual(len(trained), 1)
+            outcomes = sorted(told["outcome"] for _, told in cluster.events)  # refused: who came when it was over
+            self.assertEqual(outcomes[0], "promoted")
+            self.assertLessEqual(set(outcomes[1:]), {"refused"})
 
     def test_a_job_started_anew_goes_on_with_its_train_job(self):
         self.gate_says("", 1)

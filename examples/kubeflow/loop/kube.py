@@ -70,34 +70,36 @@ class Lease:
         self.collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace()}/leases"
         self.name, self.holder, self.seconds = name, holder, seconds
 
-    def body(self, seconds, version=None):
-        metadata = {"name": self.name, **({"resourceVersion": version} if version else {})}
-        spec = {"holderIdentity": self.holder, "leaseDurationSeconds": seconds,
-                "renewTime": now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
-        return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
-
     def acquire(self):
-        """Whether it is ours. Two who ask at once: the API server refuses the second."""
+        """ours, taken (another has it), or resting (the last one ended a short while ago)."""
         try:
             held = request("GET", f"{self.collection}/{self.name}")
             if held is None:
-                request("POST", self.collection, self.body(self.seconds))
-                return True
-            until = datetime.datetime.fromisoformat(held["spec"]["renewTime"].replace("Z", "+00:00"))
-            until += datetime.timedelta(seconds=held["spec"]["leaseDurationSeconds"])
-            if held["spec"]["holderIdentity"] != self.holder and until > now():
-                return False
-            self.write(self.seconds, held["metadata"]["resourceVersion"])
-            return True
-        except Conflict:
-            return False
-
-    def write(self, seconds, version=None):
-        request("PUT", f"{self.collection}/{self.name}", self.body(seconds, version))
+                request("POST", self.collection, self.body(self.holder, self.seconds))
+                return "ours"
+            spec = held["spec"]
+            until = datetime.datetime.fromisoformat(spec["renewTime"].replace("Z", "+00:00"))
+            until += datetime.timedelta(seconds=spec["leaseDurationSeconds"])
+            holder = spec.get("holderIdentity", "")
+            if holder != self.holder and until > now():
+                return "taken" if holder else "resting"
+            self.write(self.holder, self.seconds, held["metadata"]["resourceVersion"])
+            return "ours"
+        except Conflict:  # of two who ask at once the API server refuses the second
+            return "taken"
 
     def renew(self):
-        self.write(self.seconds)
+        self.write(self.holder, self.seconds)
 
     def end(self, cool_down):
-        """Ours no longer is, but nobody's for so many seconds."""
-        self.write(max(1, cool_down))
+        """Nobody's, and not to be had for so many seconds."""
+        self.write("", max(1, cool_down))
+
+    def write(self, holder, seconds, version=None):
+        request("PUT", f"{self.collection}/{self.name}", self.body(holder, seconds, version))
+
+    def body(self, holder, seconds, version=None):
+        metadata = {"name": self.name, **({"resourceVersion": version} if version else {})}
+        spec = {"holderIdentity": holder, "leaseDurationSeconds": seconds,
+                "renewTime": now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+        return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}

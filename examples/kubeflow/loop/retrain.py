@@ -14,6 +14,7 @@ Exit: 0 promoted, or nothing to do; 1 the work failed and may be tried again; 3 
 """
 
 import argparse
+import filecmp
 import hashlib
 import json
 import os
@@ -83,7 +84,8 @@ def retrain(chosen, name, lease):
         name=name, service=chosen.inference_service, baseline=stable, candidate=candidate, eps=chosen.eps)
     if not train(name, manifest, lease.renew, chosen.poll):
         return "failed"
-    if not passes_gate(chosen, candidate, stable, lease.renew):
+    in_place = stable.exists() and filecmp.cmp(candidate, stable, shallow=False)  # by a pod that died before it said so
+    if not in_place and not passes_gate(chosen, candidate, stable, lease.renew):
         return "refused"
     chosen.candidate = candidate
     return "promoted" if promote.promote(chosen, lease.renew) else "refused"
@@ -99,15 +101,20 @@ def main():
     flags.add_argument("--eps", default="0.1")
     flags.add_argument("--gate-flag", action="append", default=[], help="another flag for redoubt gate; may be repeated")
     flags.add_argument("--broker", required=True, help="address that the outcome is POSTed to")
-    flags.add_argument("--cool-down", type=int, default=3600, help="seconds without a retraining after one [3600]")
+    flags.add_argument("--cool-down", type=int, default=1800, help="seconds without a retraining after one [1800]")
     chosen = flags.parse_args()
     promote.check_flags(flags, chosen)
 
     event = json.loads(pathlib.Path(chosen.event).read_text())
     name = "redoubt-" + hashlib.sha256(f"{event['source']} {event['id']}".encode()).hexdigest()[:12]
     lease = kube.Lease(f"redoubt-retrain-{chosen.inference_service}", name)
-    if not lease.acquire():
-        print(f"{chosen.inference_service} is being retrained, or was a short while ago: nothing to do", flush=True)
+    state = lease.acquire()
+    if state == "taken":
+        print(f"{chosen.inference_service} is being retrained: nothing to do", flush=True)
+        return 0  # whose outcome the monitors will be told
+    if state == "resting":
+        print(f"{chosen.inference_service} was retrained less than --cool-down ago: nothing is done", flush=True)
+        tell(chosen.broker, name, chosen.inference_service, "refused")  # or they would wait for an outcome
         return 0
     outcome = retrain(chosen, name, lease)
     tell(chosen.broker, name, chosen.inference_service, outcome)
