@@ -89,9 +89,14 @@ class Cluster(http.server.ThreadingHTTPServer):
         if f"{path}/{name}" in self.things:
             return None
         if path == JOBS:
-            outcome = self.on_train_job(name, body)
-            thing["status"] = {"conditions": [{"type": outcome, "status": "True"}]}
+            threading.Thread(target=self.run, args=(thing, name, body)).start()
         return self.write(f"{path}/{name}", thing)
+
+    def run(self, job, name, manifest):
+        """A TrainJob, to its end."""
+        outcome = self.on_train_job(name, manifest)
+        with self.lock:
+            job["status"] = {"conditions": [{"type": outcome, "status": "True"}]}
 
     def replace(self, path, thing):
         wanted = thing["metadata"].pop("resourceVersion", None)

@@ -66,6 +66,7 @@ class Retraining(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name)
         self.volume = Volume(self.root, MODEL, DATA)
+        self.said = ""
         self.train_job = self.root / "train-job.yaml"
         manifest = (FOLDER / "base/train-job.yaml").read_text()
         self.train_job.write_text(manifest.replace("--data=/data", f"--data={self.volume.data}"))
