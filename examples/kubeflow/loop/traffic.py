@@ -96,4 +96,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:  # refused, timed out, or answered with an error
+        sys.exit(f"traffic: {error}")
