@@ -9,6 +9,7 @@
 #include <redoubt/loss/loss_function.hpp>
 #include <redoubt/train/overfitting.hpp>
 #include <redoubt/train/schedule.hpp>
+#include <redoubt/train/training_share.hpp>
 #include <string>
 
 namespace redoubt {
@@ -54,6 +55,7 @@ struct training_options {
   std::uint64_t seed = 0;                                       ///< of the order of samples; the attack has its own
   std::function<void(const training_progress&)> progress = {};  ///< told after each step
   std::string identity = {};  ///< what else a checkpoint must agree on to be resumed: attack, optimizer, in words
+  training_share share = {};  ///< what of each batch this process learns from, where many train together
 };
 
 }  // namespace redoubt
