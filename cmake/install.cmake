@@ -12,6 +12,11 @@ install(EXPORT redoubtTargets NAMESPACE redoubt:: DESTINATION "${redoubt_config_
 set(redoubt_cuda_folder "${CMAKE_INSTALL_INCLUDEDIR}/redoubt_cuda")
 install(DIRECTORY include/redoubt_cuda/ DESTINATION "${redoubt_cuda_folder}")
 
+# Training by many processes: of the component distributed.
+set(redoubt_gloo_folder "${CMAKE_INSTALL_INCLUDEDIR}/redoubt_distributed")
+install(DIRECTORY include/redoubt/distributed DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/redoubt")
+install(DIRECTORY include/redoubt_distributed/ DESTINATION "${redoubt_gloo_folder}")
+
 configure_package_config_file(cmake/redoubtConfig.cmake.in "${PROJECT_BINARY_DIR}/redoubtConfig.cmake"
   INSTALL_DESTINATION "${redoubt_config_folder}" NO_SET_AND_CHECK_MACRO)
 # Headers are the same for every architecture: the default would refuse one that packaged them on another.
@@ -20,4 +25,5 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/redoubtConfigVersion.cma
 install(
   FILES "${PROJECT_BINARY_DIR}/redoubtConfig.cmake" "${PROJECT_BINARY_DIR}/redoubtConfigVersion.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/redoubtTorch.cmake" "${PROJECT_SOURCE_DIR}/cmake/redoubtCuda.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/redoubtDistributed.cmake"
   DESTINATION "${redoubt_config_folder}")
