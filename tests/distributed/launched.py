@@ -272,6 +272,18 @@ def certificates(folder):
             "-days", 2, "-extfile", "names", "-out", "server.pem")
 
 
+def tiny(folder):
+    """A data set of 4 x 4 images of ten classes and a linear classifier: a training of a moment."""
+    generator = torch.Generator().manual_seed(1)
+    for part, count in (("train", 2100), ("t10k", 10)):
+        images = torch.randint(0, 256, (count, 4, 4), generator=generator, dtype=torch.uint8)
+        labels = (torch.arange(count) % 10).to(torch.uint8)
+        for name, values in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
+            header = bytes([0, 0, 8, values.dim()]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+            (folder / name).write_bytes(header + bytes(values.flatten().tolist()))
+    torch.jit.script(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 10))).save(str(folder / "start.pt"))
+
+
 def check_posts(trainer, report):
     schema = json.loads((HERE.parent / "data/kubeflow/trainer_status.schema.json").read_text())
     assert len(trainer.posts) >= 3 and not trainer.complaints, (len(trainer.posts), trainer.complaints)
@@ -298,8 +310,11 @@ def reported(program, dataset, folder):
     report = json.loads(run(torchrun(command), **trainer.variables()).stdout)
     check_posts(trainer, report)
 
+    tiny(folder)
+
     def short(name):
-        return train(program, dataset, folder / f"{name}.pt", "--json", epochs=2)
+        return [program, "train", "--data", str(folder), "--model", str(folder / "start.pt"), "--epochs", "2", "--json",
+                "--out", str(folder / f"{name}.pt")]
 
     quiet = json.loads(run(short("quiet")).stdout)
     absent = {**trainer.variables(), "KUBEFLOW_TRAINER_SERVER_URL": f"https://localhost:{free_port()}/status"}
@@ -317,7 +332,7 @@ def reported(program, dataset, folder):
         assert len(said) == 1 and said[0].endswith("; training goes on"), done.stderr
         assert json.loads(done.stdout)["epochs"] == quiet["epochs"]
         assert same_bits(folder / f"{name}.pt", folder / "quiet.pt")
-        assert seconds < 4 * quiet["seconds"] + 60, (name, seconds, quiet["seconds"])
+        assert seconds < quiet["seconds"] + 55, (name, seconds, quiet["seconds"])  # a server that hangs does for 60
         print(f"{name}: {seconds:.1f} s (undisturbed {quiet['seconds']:.1f} s); {said[0]}")
     assert len(trainer.posts) == taken, "a server of another authority was told"
 

@@ -302,7 +302,7 @@ TEST_CASE("a named checkpoint is gone on from by the same command, and made wher
   report_of(line);
   CHECK(same_weights(folder.at("whole.pt"), folder.at("parts.pt")));
   CHECK_FALSE(fs::exists(checkpoint));
-  CHECK(contains(error_of(line + command_line{"--resume", checkpoint}, 2), "--checkpoint excludes --resume"));
+  CHECK(contains(error_of(line + command_line{"--resume", checkpoint}, 2), "--resume excludes --checkpoint"));
   CHECK(run_interrupted(line).exit_code == 130);
   const std::string other = error_of(folder.line("parts.pt", {"--checkpoint", checkpoint, "--seed=5"}), 1);
   CHECK(contains(other, "belongs to another training"));

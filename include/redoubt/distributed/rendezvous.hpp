@@ -34,8 +34,9 @@ inline const char* own_variable(const char* name) {
 /// The whole number in a variable that must be set.
 inline int number_in(const environment& read, const char* name, int least, int most) {
   const char* const set = read(name);
-  require(set != nullptr, name, " is not set, but RANK or WORLD_SIZE is: set RANK, WORLD_SIZE, MASTER_ADDR and ",
-          "MASTER_PORT, or none of them for one process");
+  require(set != nullptr, name,
+          " is not set: one process of many needs RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, ",
+          "one alone none of them");
   const std::string text = set;
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
