@@ -1,6 +1,6 @@
 #include "http_server.hpp"
 
-#include <httplib.h>
+#include "event_server.hpp"
 
 #include <atomic>
 #include <charconv>
@@ -72,13 +72,13 @@ const char* words_of(int status) {
 
 struct http_server::state {
   inference_service& service;
-  httplib::Server server;
+  event_server server;
   std::atomic<bool> ready{true};
   int port = 0;
   std::thread listener;
 
-  state(inference_service& s, const http_options& options) : service{s} {
-    server.new_task_queue = [threads = options.threads] { return new httplib::ThreadPool(threads); };
+  state(inference_service& s, const http_options& options)
+      : service{s}, server{{.threads = options.threads, .most_body = options.most_bytes}} {
     server.set_payload_max_length(options.most_bytes);
     server.set_tcp_nodelay(true);
     // Not SO_REUSEPORT, the library's default: a second server on the port would take a share of the first's requests.
@@ -86,7 +86,6 @@ struct http_server::state {
       const int yes = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
-    server.set_keep_alive_max_count(1000000);
     server.set_error_handler([](const httplib::Request&, httplib::Response& to) {
       if (to.body.empty()) {
         answer(to, {{"error", words_of(to.status)}}, to.status);

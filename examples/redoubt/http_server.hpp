@@ -12,7 +12,7 @@ struct http_options {
   std::string host = "0.0.0.0";
   int port = 8080;                                 ///< 0: any that is free
   std::size_t most_bytes = std::size_t{64} << 20;  ///< of a request's body, once inflated
-  std::size_t threads = 16;                        ///< connections that are answered at once
+  std::size_t threads = 64;                        ///< requests that are answered at once
 };
 
 /// The service over HTTP: every route of the protocol, health, /metrics, and errors as JSON.
