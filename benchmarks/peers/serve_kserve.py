@@ -2,14 +2,15 @@
 
     peers/bin/python benchmarks/peers/serve_kserve.py --file model.pt --http_port 8081 --enable_grpc false
 
-KServe's model of a custom predictor, with what costs it requests switched off: gRPC, and a line of its log for every request.
+KServe's model of a custom predictor, with what costs it requests switched off: gRPC, and lines in its log for every request.
 One worker, one thread: the benchmark gives each server one core.
 """
 
 import argparse
+import logging
 
 import torch
-from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer, logging
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 
 
 class Net(Model):
@@ -23,7 +24,9 @@ class Net(Model):
             logits = self.net(torch.from_numpy(payload.inputs[0].as_numpy())).numpy()
         output = InferOutput(name="logits", shape=list(logits.shape), datatype="FP32")
         output.set_data_from_numpy(logits, binary_data=True)
-        return InferResponse(response_id=payload.id, model_name=self.name, infer_outputs=[output])
+        return InferResponse(
+            response_id=payload.id, model_name=self.name, infer_outputs=[output],
+            use_binary_outputs=payload.use_binary_outputs, requested_outputs=payload.request_outputs)
 
 
 def main():
@@ -31,8 +34,7 @@ def main():
     flags.add_argument("--file", required=True)
     chosen, _ = flags.parse_known_args()
     torch.set_num_threads(1)
-    logging.configure_logging()
-    logging.logger.setLevel("ERROR")
+    logging.disable(logging.WARNING)
     ModelServer(enable_latency_logging=False).start([Net("model", chosen.file)])
 
 

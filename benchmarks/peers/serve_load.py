@@ -55,6 +55,7 @@ end
 def request_body():
     """The body, and how much of it is JSON."""
     header = json.dumps({
+        "id": "1",
         "inputs": [{"name": "images", "shape": [1, 1, 28, 28], "datatype": "FP32",
                     "parameters": {"binary_data_size": 4 * PIXELS}}],
         "outputs": [{"name": "logits", "parameters": {"binary_data": True}}],
