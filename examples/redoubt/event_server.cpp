@@ -1,6 +1,7 @@
 #include "event_server.hpp"
 
 #include "http_frame.hpp"
+#include "inflated_size.hpp"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -88,6 +89,8 @@ const char* reason_of(int status) {
       return "Request Timeout";
     case 413:
       return "Payload Too Large";
+    case 415:
+      return "Unsupported Media Type";
     case 431:
       return "Request Header Fields Too Large";
     case 503:
@@ -427,6 +430,9 @@ struct event_server::state {
 
   void answer_one(connection& one) {
     const std::size_t size = one.frame.size();
+    if (one.frame.is_compressed() && inflates_beyond(one.frame.body(one.bytes), options.most_body)) {
+      return refuse(one, 413, "the body, inflated, is larger than this server takes");
+    }
     memory_stream stream{std::string_view{one.bytes}.substr(0, size)};
     one.last_answer = !answer(stream) || stopping;
     one.unsent = std::move(stream.answer());

@@ -11,7 +11,7 @@ namespace redoubt::program {
 struct event_options {
   std::size_t threads = 64;                            ///< requests that are answered at once
   std::size_t most_connections = 8192;                 ///< more are closed as they come
-  std::size_t most_body = std::size_t{64} << 20;       ///< of a request, as it comes: compressed, in chunks
+  std::size_t most_body = std::size_t{64} << 20;       ///< of a request, as it comes and once inflated
   std::size_t most_unanswered = std::size_t{1} << 30;  ///< bytes of requests held at a time, over all connections
   std::chrono::milliseconds idle{60000};               ///< how long a connection is kept on which nothing is asked
   std::chrono::milliseconds request{

@@ -31,6 +31,11 @@ bool number_in(std::string_view text, std::size_t& number, int base) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
+// The size in a chunk's first line, which may go on.
+std::string_view size_in(std::string_view line) {
+  return trimmed(line.substr(0, line.find(';')));
+}
+
 bool is_name(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
@@ -104,6 +109,11 @@ bool http_frame::read_field(std::string_view name, std::string_view value) {
     chunked_ = true;
   } else if (same_name(name, "Expect")) {
     waits_ = same_name(value, "100-continue");
+  } else if (same_name(name, "Content-Encoding") && !same_name(value, "identity")) {
+    if (value != "gzip" && value != "deflate") {
+      refuse(415, "Content-Encoding must be gzip or deflate");
+    }
+    compressed_ = true;
   }
   return status_ == 0;
 }
@@ -124,7 +134,7 @@ http_frame::state http_frame::look_at_chunks(std::string_view bytes) {
       return state::whole;
     }
     std::size_t size = 0;
-    if (!trailer_ && !number_in(trimmed(line.substr(0, line.find(';'))), size, 16)) {
+    if (!trailer_ && !number_in(size_in(line), size, 16)) {
       return refuse(400, "a chunk of the body has no size");
     }
     next_ = end + line_end.size();
@@ -144,6 +154,24 @@ http_frame::state http_frame::look_at_chunks(std::string_view bytes) {
       return refuse(400, "a chunk of the body is not as long as it says");
     }
     next_ += line_end.size();
+  }
+}
+
+std::vector<std::string_view> http_frame::body(std::string_view bytes) const {
+  if (!chunked_) {
+    return {bytes.substr(head_, body_)};
+  }
+  std::vector<std::string_view> chunks;
+  std::size_t at = head_;
+  while (true) {
+    const std::size_t end = bytes.find(line_end, at);
+    std::size_t size = 0;
+    number_in(size_in(bytes.substr(at, end - at)), size, 16);
+    if (size == 0) {
+      return chunks;
+    }
+    chunks.push_back(bytes.substr(end + line_end.size(), size));
+    at = end + line_end.size() + size + line_end.size();
   }
 }
 

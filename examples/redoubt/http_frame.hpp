@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace redoubt::program {
 
@@ -26,6 +27,10 @@ class http_frame {
   [[nodiscard]] const std::string& why() const { return why_; }
   /// The sender waits for "100 Continue" before it sends the body.
   [[nodiscard]] bool waits() const { return waits_; }
+  /// The body is gzip or zlib data (Content-Encoding).
+  [[nodiscard]] bool is_compressed() const { return compressed_; }
+  /// The body of the whole request, whose bytes are given: chunk by chunk.
+  [[nodiscard]] std::vector<std::string_view> body(std::string_view bytes) const;
 
  private:
   state refuse(int status, std::string why);
@@ -42,6 +47,7 @@ class http_frame {
   bool chunked_ = false;
   bool trailer_ = false;  // the last chunk is past
   bool waits_ = false;
+  bool compressed_ = false;
   std::size_t size_ = 0;
   int status_ = 0;
   std::string why_;

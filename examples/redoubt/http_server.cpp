@@ -19,7 +19,8 @@ constexpr const char* size_header = "Inference-Header-Content-Length";
 
 void answer(httplib::Response& to, const json& body, int status = 200) {
   to.status = status;
-  to.set_content(body.dump(), json_type);
+  // An address may hold any bytes, also such as are no UTF-8.
+  to.set_content(body.dump(-1, ' ', false, json::error_handler_t::replace), json_type);
 }
 
 std::optional<std::size_t> json_size_of(const httplib::Request& request) {
@@ -34,8 +35,32 @@ std::optional<std::size_t> json_size_of(const httplib::Request& request) {
   return size;
 }
 
+// The body as it is, whatever Content-Type says: of what curl sends by default the library would read 8 KiB, as a form.
+std::string body_of(const httplib::Request& request, const httplib::ContentReader& read) {
+  require(!request.is_multipart_form_data(), "the body must be the request itself, not a form");
+  std::string body;
+  const bool whole = read([&](const char* bytes, std::size_t count) {
+    body.append(bytes, count);
+    return true;
+  });
+  require(whole, "the body is not what its headers say");
+  return body;
+}
+
+// What comes most is known without a regular expression, which would take longer than all else that is done to route
+// it.
+bool is_inference(const httplib::Request& request) {
+  constexpr std::string_view before = "/v2/models/";
+  constexpr std::string_view after = "/infer";
+  return request.method == "POST" && request.path.size() > before.size() + after.size() &&
+         request.path.starts_with(before) && request.path.ends_with(after);
+}
+
 // A route of ours under another method than its own: 405, where the library would say 404 or 400.
 bool refuse_other_method(const httplib::Request& request, httplib::Response& to) {
+  if (is_inference(request)) {
+    return false;
+  }
   static const std::regex inference{R"(/v2/models/[^/]+(/versions/[^/]+)?/infer)"};
   static const std::regex others{
       R"(/metrics|/v2(/health/(live|ready)|/models(/[^/]+(/versions/[^/]+)?(/ready)?)?|/)?)"};
@@ -144,19 +169,21 @@ struct http_server::state {
                    const bool now = ready;
                    answer(to, {{"name", name_in(request)}, {"ready", now}}, now ? 200 : 503);
                  }));
-      const httplib::Server::Handler infer = guarded([this](const auto& request, auto& to) {
-        const oip_body body = service.infer(name_in(request), version_in(request), request.body, json_size_of(request));
-        if (body.json_size) {
-          to.set_header(size_header, std::to_string(*body.json_size));
-        }
-        to.set_content(body.bytes, body.json_size ? "application/octet-stream" : json_type);
-      });
-      server.Post(at + "/infer", [this, infer](const httplib::Request& request, httplib::Response& to) {
+      server.Post(at + "/infer", [this](const httplib::Request& request, httplib::Response& to,
+                                        const httplib::ContentReader& read) {
         to.status = 200;
-        infer(request, to);
+        guarded([&](const auto& asked, auto& answered) { infer(asked, body_of(asked, read), answered); })(request, to);
         service.metrics().answered(to.status);
       });
     }
+  }
+
+  void infer(const httplib::Request& request, const std::string& body, httplib::Response& to) {
+    const oip_body made = service.infer(name_in(request), version_in(request), body, json_size_of(request));
+    if (made.json_size) {
+      to.set_header(size_header, std::to_string(*made.json_size));
+    }
+    to.set_content(made.bytes, made.json_size ? "application/octet-stream" : json_type);
   }
 
   static std::string name_in(const httplib::Request& request) { return request.matches[1]; }
