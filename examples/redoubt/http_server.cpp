@@ -1,6 +1,7 @@
 #include "http_server.hpp"
 
 #include "event_server.hpp"
+#include "oip_document.hpp"
 
 #include <atomic>
 #include <charconv>
@@ -73,7 +74,7 @@ bool refuse_other_method(const httplib::Request& request, httplib::Response& to)
     return false;
   }
   to.set_header("Allow", own);
-  answer(to, {{"error", request.path + " takes " + own + ", not " + request.method}}, 405);
+  answer(to, {{"error", shortened(request.path) + " takes " + own + ", not " + request.method}}, 405);
   return true;
 }
 
@@ -134,15 +135,15 @@ struct http_server::state {
       try {
         work(request, to);
       } catch (const not_found& error) {
-        answer(to, {{"error", error.what()}}, 404);
+        answer(to, {{"error", shortened(error.what())}}, 404);
       } catch (const std::invalid_argument& error) {
-        answer(to, {{"error", error.what()}}, 400);
+        answer(to, {{"error", shortened(error.what())}}, 400);
       } catch (const queue_full& error) {
         to.set_header("Retry-After", "1");
         answer(to, {{"error", error.what()}}, 503);
       } catch (const std::exception& error) {
         const std::string said = error.what();
-        answer(to, {{"error", said.substr(0, said.find('\n'))}}, 500);
+        answer(to, {{"error", shortened(said.substr(0, said.find('\n')))}}, 500);
       }
     };
   }

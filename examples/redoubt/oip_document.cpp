@@ -183,16 +183,20 @@ void read(std::string_view text, reader& into) {
 
 }  // namespace
 
-void refuse_request(std::string message) {
+std::string shortened(std::string message) {
   if (message.size() > longest_message) {
     std::size_t end = longest_message;
-    while ((static_cast<unsigned char>(message[end]) & 0xC0U) == 0x80U) {  // within a character
+    while ((static_cast<unsigned char>(message[end]) & 0xC0U) == 0x80U && end > 0) {  // within a character
       --end;
     }
     message.resize(end);
     message += "...";
   }
-  throw std::invalid_argument(message);
+  return message;
+}
+
+void refuse_request(std::string message) {
+  throw std::invalid_argument(shortened(std::move(message)));
 }
 
 oip_document read_oip_document(std::string_view text) {

@@ -10,7 +10,10 @@
 
 namespace redoubt::program {
 
-/// Throws std::invalid_argument with this message, cut to 500 bytes: a request may hold megabytes of what is wrong.
+/// The message, or its first 500 bytes where it is longer: a request may hold megabytes of what is wrong with it.
+[[nodiscard]] std::string shortened(std::string message);
+
+/// Throws std::invalid_argument with this message, shortened.
 [[noreturn]] void refuse_request(std::string message);
 
 template <class... Pieces>
