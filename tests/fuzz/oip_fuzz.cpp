@@ -1,10 +1,10 @@
 #include "oip.hpp"
 
+#include "demand.hpp"
+
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -19,6 +19,7 @@
 
 using namespace redoubt::program;
 using nlohmann::json;
+using redoubt::testing::demand;
 
 namespace {
 
@@ -36,13 +37,6 @@ split_body split(std::string_view bytes) {
   const auto [stop, error] = std::from_chars(bytes.data(), bytes.data() + end, size);
   const bool number = error == std::errc{} && stop == bytes.data() + end;
   return {number ? std::optional{size} : std::nullopt, bytes.substr(end + 1)};
-}
-
-void demand(bool right, const char* what) {
-  if (!right) {
-    std::cerr << "fuzz: " << what << '\n';
-    std::abort();
-  }
 }
 
 // The outputs of an answer as the inputs of a request.
