@@ -1,7 +1,7 @@
 #include "event_server.hpp"
 
 #include "http_frame.hpp"
-#include "inflated_size.hpp"
+#include "inflation.hpp"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -430,8 +430,14 @@ struct event_server::state {
 
   void answer_one(connection& one) {
     const std::size_t size = one.frame.size();
-    if (one.frame.is_compressed() && inflates_beyond(one.frame.body(one.bytes), options.most_body)) {
-      return refuse(one, 413, "the body, inflated, is larger than this server takes");
+    if (one.frame.is_compressed()) {
+      const inflation result = try_inflation(one.frame.body(one.bytes), options.most_body);
+      if (result == inflation::too_large) {
+        return refuse(one, 413, "the body, inflated, is larger than this server takes");
+      }
+      if (result == inflation::damaged) {
+        return refuse(one, 400, "the compressed body is damaged, or not all there");
+      }
     }
     memory_stream stream{std::string_view{one.bytes}.substr(0, size)};
     one.last_answer = !answer(stream) || stopping;

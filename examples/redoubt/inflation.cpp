@@ -1,4 +1,4 @@
-#include "inflated_size.hpp"
+#include "inflation.hpp"
 
 #include <zlib.h>
 
@@ -17,10 +17,15 @@ class counter {
   counter(const counter&) = delete;
   counter& operator=(const counter&) = delete;
 
-  [[nodiscard]] bool is_beyond() const { return count_ > most_; }
+  [[nodiscard]] inflation result() const {
+    if (count_ > most_) {
+      return inflation::too_large;
+    }
+    return works_ && at_end_ ? inflation::fits : inflation::damaged;
+  }
 
   void feed(std::string_view bytes) {
-    while (works_ && !bytes.empty() && !is_beyond()) {
+    while (goes_on() && !bytes.empty()) {
       const std::size_t portion = std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max());
       // zlib reads through this pointer only, but its type predates const.
       stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
@@ -33,19 +38,23 @@ class counter {
  private:
   static constexpr int either_format = 32 + MAX_WBITS;
 
+  [[nodiscard]] bool goes_on() const { return works_ && count_ <= most_; }
+
   void inflate_what_is_fed() {
     do {
       stream_.next_out = block_.data();
       stream_.avail_out = static_cast<uInt>(block_.size());
       const int status = inflate(&stream_, Z_NO_FLUSH);
       count_ += block_.size() - stream_.avail_out;
-      if (status == Z_STREAM_END) {
-        inflateReset(&stream_);  // another member may follow
-      } else if (status != Z_OK) {
-        works_ = status == Z_BUF_ERROR;  // it only wants more
+      if (status == Z_BUF_ERROR) {  // it only wants more
         return;
       }
-    } while (!is_beyond() && (stream_.avail_in > 0 || stream_.avail_out == 0));
+      works_ = status == Z_OK || status == Z_STREAM_END;
+      at_end_ = status == Z_STREAM_END;
+      if (at_end_) {
+        inflateReset(&stream_);  // another member may follow
+      }
+    } while (goes_on() && (stream_.avail_in > 0 || stream_.avail_out == 0));
   }
 
   z_stream stream_{};
@@ -53,16 +62,17 @@ class counter {
   std::size_t most_;
   std::size_t count_ = 0;
   bool works_;
+  bool at_end_ = false;
 };
 
 }  // namespace
 
-bool inflates_beyond(const std::vector<std::string_view>& parts, std::size_t most) {
+inflation try_inflation(const std::vector<std::string_view>& parts, std::size_t most) {
   counter inflated{most};
   for (const std::string_view& part : parts) {
     inflated.feed(part);
   }
-  return inflated.is_beyond();
+  return inflated.result();
 }
 
 }  // namespace redoubt::program
