@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from raw_requests import NAME, Load, Served, request, some_images
+from raw_requests import NAME, Load, Served, is_near, request, some_images
 
 CONNECTIONS = 64
 MOST_GROWTH = 8  # megabytes
@@ -25,10 +25,6 @@ MOST_GROWTH = 8  # megabytes
 def logits_of(program, model, asked):
     with Served(program, model) as server:
         return server.ask(asked).logits()
-
-
-def is_near(a, b):
-    return max(abs(x - y) for x, y in zip(a, b, strict=True)) < 1e-3
 
 
 class Checked:
