@@ -13,9 +13,9 @@ namespace redoubt {
 
 /// Where a random draw stands: with the sample's row these numbers decide it, and nothing else does.
 struct draw {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;     ///< of the whole attack or training
   std::uint32_t restart = 0;  ///< below 65,536
-  std::uint32_t step = 0;
+  std::uint32_t step = 0;     ///< of the restart
 };
 
 namespace detail {

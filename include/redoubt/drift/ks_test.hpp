@@ -27,8 +27,8 @@ enum class ks_method {
 
 /// Tuning of `ks_test`.
 struct ks_test_options {
-  ks_alternative alternative = ks_alternative::two_sided;
-  ks_method method = ks_method::automatic;
+  ks_alternative alternative = ks_alternative::two_sided;  ///< which difference counts
+  ks_method method = ks_method::automatic;                 ///< where the p-value comes from
 };
 
 /// What `ks_test` finds.

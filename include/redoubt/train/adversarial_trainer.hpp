@@ -42,6 +42,7 @@ class adversarial_trainer {
                 "torch::nn module in redoubt::nn_model, a TorchScript one in redoubt::script_model");
 
  public:
+  /// `optimizer` must live as long as the trainer. Throws std::invalid_argument for options or data out of range.
   adversarial_trainer(Model model, Attack attack, torch::optim::Optimizer& optimizer, labelled_data data,
                       training_options options = {})
       : model_{std::move(model)},
@@ -56,7 +57,9 @@ class adversarial_trainer {
     }
   }
 
+  /// Batches in the whole training.
   [[nodiscard]] std::int64_t steps() const { return steps_an_epoch() * options_.epochs; }
+  /// Whether all of them have been learnt from.
   [[nodiscard]] bool done() const { return step_ >= steps(); }
 
   /// Trains on one batch, and looks at the held-out data where that ends an epoch.
@@ -113,6 +116,7 @@ class adversarial_trainer {
   /// The gravest that any look has found.
   [[nodiscard]] overfitting finding() const { return worst_; }
 
+  /// The model that is trained, as it is now.
   [[nodiscard]] Model& model() { return model_; }
 
   /// Writes a checkpoint to `path`, whole or not at all.

@@ -13,11 +13,12 @@ namespace redoubt {
 ///
 /// x [N, C, H, W] float -> the same shape. Draws depend on (seed, row) alone. Cost: a copy of x.
 struct shift_and_mirror {
-  int pixels = 1;
-  bool mirror = true;
-  std::uint64_t seed = 0;
-  double fill = 0;
+  int pixels = 1;          ///< the farthest that an image moves, in each direction; >= 0, less than its sides
+  bool mirror = true;      ///< half the images are mirrored, left to right
+  std::uint64_t seed = 0;  ///< of the draws
+  double fill = 0;         ///< what comes in at the edge
 
+  /// The images moved; `rows` int64 [N] says which sample each is. Throws std::invalid_argument for other shapes.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x, const at::Tensor& rows) const {
     require(x.dim() == 4, "shift_and_mirror: needs images [N, C, H, W], got shape ", x.sizes());
     require(pixels >= 0 && pixels < x.size(2) && pixels < x.size(3), "shift_and_mirror: cannot move images of ",
