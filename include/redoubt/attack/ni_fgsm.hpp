@@ -8,6 +8,7 @@
 
 namespace redoubt {
 
+/// Tuning of `ni_fgsm`: that of `mi_fgsm`.
 using ni_fgsm_options = mi_fgsm_options;
 
 /// The Nesterov iterative fast gradient method: `mi_fgsm` that takes each gradient ahead, where the momentum leads.

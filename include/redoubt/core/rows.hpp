@@ -46,6 +46,7 @@ struct any_form {
   }
 };
 
+/// A part of an attack as a value; see what is said of `Signature` = Result(Arguments...).
 template <class Signature, class Form = any_form>
 class row_function;
 

@@ -24,7 +24,10 @@ struct e_detector_options {
 };
 
 /// How an e-detector adds up its evidence.
-enum class e_rule { shiryaev_roberts, cusum };
+enum class e_rule {
+  shiryaev_roberts,  ///< the sum over all possible times of the change: sooner
+  cusum              ///< the largest over them: rarer, and later
+};
 
 /// An e-detector: alarms on a mean above a stated limit, with a proven average run length (Shin, Ramdas, Rinaldo 2023,
 /// "E-detectors: a nonparametric framework for sequential change detection"). Use as `e_sr` or `e_cusum`.

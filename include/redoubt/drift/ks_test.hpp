@@ -21,8 +21,8 @@ enum class ks_alternative {
 /// Where the p-value comes from.
 enum class ks_method {
   automatic,  ///< exact up to 10,000 values a sample, else asymptotic (scipy's choice)
-  exact,
-  asymptotic
+  exact,      ///< counted, whatever the sizes: costs their product
+  asymptotic  ///< the limit for large samples
 };
 
 /// Tuning of `ks_test`.

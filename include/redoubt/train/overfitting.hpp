@@ -7,7 +7,7 @@ namespace redoubt {
 
 /// What adversarial training can suffer from, noticed on held-out data.
 enum class overfitting {
-  none,
+  none,          ///< no sign of either
   robust,        ///< held-out robust accuracy falls while the training loss does too (Rice et al. 2020)
   catastrophic,  ///< one-step attacks are defeated and stronger ones are not (Wong et al. 2020)
 };
