@@ -12,7 +12,6 @@ extensions = ["myst_parser", "sphinx_copybutton"]
 exclude_patterns = ["README.md"]
 myst_enable_extensions = ["colon_fence", "attrs_inline"]
 myst_heading_anchors = 3
-suppress_warnings = ["toc.glob", "toc.empty_glob"]  # pages that are not written yet are named by patterns
 copybutton_exclude = ".linenos, .gp"
 
 primary_domain = "cpp"
