@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::int64_t hints = 100;
 
-// Two classes. The first feature tells them apart by far, but for one sample in twenty; each of a hundred others by a
-// hint, which together say more, and which an attacker of radius 0.1 turns round.
+// Two classes. The first feature tells them apart by far, but for one sample in twenty. Each of a hundred others gives
+// a hint, which an attacker of radius 0.1 turns round.
 redoubt::labelled_data samples(std::int64_t count, std::uint64_t seed) {
   const at::Tensor rows = at::arange(count);
   const at::Tensor y = rows.remainder(2);
@@ -53,8 +53,8 @@ int main() {
   const auto standard = trained(redoubt::no_attack{}, learnt);
 
   // [example: watch]
-  // At most one answer in twenty is wrong while the model is healthy; a false alarm comes once in 100,000 at most.
-  redoubt::e_sr detector{{.healthy = 0.05, .run_length = 1e5}};
+  // At most six answers in a hundred are wrong while the model is healthy; a false alarm comes once in 100,000 labels.
+  redoubt::e_sr detector{{.healthy = 0.06, .run_length = 1e5}};
   const at::Tensor attacked = redoubt::fgsm{ball}(standard, held_out.x, held_out.y);
   const at::Tensor wrong = standard(attacked).argmax(1).ne(held_out.y);
   std::int64_t seen = 0;

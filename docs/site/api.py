@@ -19,6 +19,9 @@ AREAS = {
 }
 
 
+EDGE = "\x00"  # where inline markup begins or ends within a word: "\\ " once spaces have been tidied
+
+
 class Undocumented(Exception):
     """Public names without a word about them."""
 
@@ -116,14 +119,20 @@ def page(to, header, things, names):
 
 def area_page(to, area, members, headers, names):
     title = f"redoubt/{area}"
+    stems = [pathlib.Path(header).stem for header in members]
     lines = [title, "=" * len(title), "", code_in(AREAS[area]), "", ".. list-table::", "   :widths: 30 70", ""]
     for header in members:
         for thing in sorted(headers[header], key=lambda thing: thing.line):
-            brief = inline(thing.node.find("briefdescription"), names).strip()
+            brief = inline(first_paragraph(thing.node), names)
             name = thing.short_name.split("<")[0]
             lines += [f"   * - :cpp:any:`{name} <redoubt::{name}>`", f"     - {brief}"]
-    lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {pathlib.Path(header).stem}" for header in members), ""]
+    lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {stem}.hpp <{stem}>" for stem in stems), ""]
     (to / area / "index.rst").write_text("\n".join(lines))
+
+
+def first_paragraph(node):
+    paragraphs = [*node.find("briefdescription").findall("para"), *node.find("detaileddescription").findall("para")]
+    return paragraphs[0]
 
 
 def entry(thing, names, indent):
@@ -221,7 +230,7 @@ def block(part, names, indent):
         sign = "-" if part.tag == "itemizedlist" else "#."
         lines = []
         for item in part.findall("listitem"):
-            text = " ".join(inline(para, names).strip() for para in item.findall("para"))
+            text = " ".join(inline(para, names) for para in item.findall("para"))
             lines.append(f"{indent}{sign} {text}")
         return [*lines, ""]
     if part.tag in ("verbatim", "programlisting"):
@@ -233,13 +242,13 @@ def block(part, names, indent):
     text = escaped(text)
     for child in part:
         if child.tag in ("itemizedlist", "orderedlist", "verbatim", "programlisting"):
-            lines += [indent + text.strip(), ""] if text.strip() else []
+            lines += [indent + tidied(text), ""] if text.strip() else []
             lines += block(child, names, indent)
             text = ""
         else:
             text += span(child, names)
         text += escaped(child.tail or "")
-    return lines + ([indent + " ".join(text.split()), ""] if text.strip() else [])
+    return lines + ([indent + tidied(text), ""] if text.strip() else [])
 
 
 def inline(node, names):
@@ -247,9 +256,13 @@ def inline(node, names):
         return ""
     text = escaped(node.text or "")
     for child in node:
-        text += inline(child, names) if child.tag == "para" else span(child, names)
+        text += span(child, names)
         text += escaped(child.tail or "")
-    return " ".join(text.split())
+    return tidied(text)
+
+
+def tidied(text):
+    return " ".join(text.split()).replace(EDGE, "\\ ")
 
 
 def span(node, names):
@@ -258,9 +271,9 @@ def span(node, names):
         return f"`{escaped(text)} <{node.get('url')}>`__"
     if node.tag == "computeroutput":
         linked = text.removeprefix("redoubt::")
-        return f"\\ :cpp:any:`{text} <{names[linked]}>`\\ " if linked in names else f"\\ ``{text}``\\ "
+        return f"{EDGE}:cpp:any:`{text} <{names[linked]}>`{EDGE}" if linked in names else f"{EDGE}``{text}``{EDGE}"
     if node.tag in ("emphasis", "bold"):
-        return f"\\ *{escaped(text)}*\\ "
+        return f"{EDGE}*{escaped(text)}*{EDGE}"
     return escaped(text)
 
 

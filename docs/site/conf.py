@@ -19,7 +19,6 @@ highlight_language = "cpp"
 cpp_index_common_prefix = ["redoubt::"]
 toc_object_entries_show_parents = "hide"
 add_function_parentheses = False
-maximum_signature_line_length = 100
 
 html_theme = "furo"
 html_title = f"redoubt {version}"
