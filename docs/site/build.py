@@ -5,11 +5,12 @@
     python3 docs/site/build.py --out build/docs    the same without CMake
 
 Doxygen reads the headers, Sphinx makes the pages, and every link between them is followed. A warning is an error, and so is
-a public name without documentation. Needs doxygen (Debian: apt-get install doxygen); Sphinx and what goes with it come from
-PyPI, into a virtual environment beside the output, the first time.
+a public name without documentation. The first time Sphinx and what goes with it come from PyPI, into a folder beside the
+output, and doxygen, where it is not installed, from Debian 12's packages, unpacked there.
 """
 
 import argparse
+import os
 import pathlib
 import re
 import shutil
@@ -20,6 +21,9 @@ sys.dont_write_bytecode = True
 import api  # noqa: E402
 import links  # noqa: E402
 
+# Doxygen and what it is linked with, as Debian 12 names them.
+DOXYGEN = "doxygen libclang1-14 libclang-cpp14 libllvm14 libedit2 libbsd0 libmd0 libz3-4 libxml2 libicu72".split()
+
 # Named by the navigation and by other pages before they are there: left out, with the links to them, until they are.
 AWAITED = ["docs/distributed.md", "docs/installing.md", "docs/kubeflow.md", "examples/kubeflow/prometheus-rules.yaml"]
 
@@ -29,14 +33,13 @@ ROOT = SITE.parent.parent
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "docs", help="folder of the site and of what it takes")
-    parser.add_argument("--sphinx", help="a sphinx-build that has what requirements.txt names, instead of one made here")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "docs", help="where all of it goes")
     arguments = parser.parse_args()
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
 
-    sphinx = arguments.sphinx or sphinx_of(out / "venv")
-    read_headers(out / "doxygen")
+    sphinx, environment = sphinx_of(out / "sphinx")
+    read_headers(out / "doxygen", *doxygen_of(out / "debian"))
     pages = staged(out / "pages")
     try:
         api.write(out / "doxygen" / "xml", pages / "docs" / "api")
@@ -44,8 +47,8 @@ def main():
         sys.exit(f"Public names without documentation:\n{names}")
     html = out / "html"
     shutil.rmtree(html, ignore_errors=True)
-    command = [sphinx, "-q", "-W", "--keep-going", "-b", "html", "-d", str(out / "doctrees"), "-c", str(SITE)]
-    if subprocess.run([*command, str(pages / "docs"), str(html)]).returncode != 0:
+    command = [*sphinx, "-q", "-W", "--keep-going", "-b", "html", "-d", str(out / "doctrees"), "-c", str(SITE)]
+    if subprocess.run([*command, str(pages / "docs"), str(html)], env=environment).returncode != 0:
         sys.exit("Sphinx is not content: see above")
     broken = links.broken(html)
     if broken:
@@ -54,20 +57,37 @@ def main():
 
 
 def sphinx_of(folder):
+    """The command that runs Sphinx, and the environment to run it in: what requirements.txt names, fetched into `folder`."""
     wanted = (SITE / "requirements.txt").read_text()
-    made_of = folder / "requirements.txt"
+    made_of = folder / "made-of.txt"
     if not made_of.exists() or made_of.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        shutil.rmtree(folder, ignore_errors=True)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(folder)]
         subprocess.run([*pip, "--requirement", str(SITE / "requirements.txt")], check=True)
         made_of.write_text(wanted)
-    return str(folder / "bin" / "sphinx-build")
+    return [sys.executable, "-m", "sphinx"], {**os.environ, "PYTHONPATH": str(folder)}
 
 
-def read_headers(folder):
-    doxygen = shutil.which("doxygen")
-    if not doxygen:
-        sys.exit("The documentation needs doxygen, which is not here (Debian: apt-get install doxygen)")
+def doxygen_of(folder):
+    """A doxygen that is installed, else Debian's unpacked in `folder`: the command, and the environment to run it in."""
+    installed = shutil.which("doxygen")
+    if installed:
+        return installed, os.environ
+    unpacked = folder / "usr" / "bin" / "doxygen"
+    if not unpacked.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        fetched = shutil.which("apt-get") and subprocess.run(["apt-get", "-qq", "download", *DOXYGEN], cwd=folder)
+        if not fetched or fetched.returncode != 0:
+            sys.exit("The documentation needs doxygen >= 1.9.4: install it (Debian: apt-get install doxygen)")
+        for package in folder.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True)
+            package.unlink()
+    libraries = {str(path.parent) for path in folder.rglob("*.so.*")}
+    return str(unpacked), {**os.environ, "LD_LIBRARY_PATH": ":".join(sorted(libraries))}
+
+
+def read_headers(folder, doxygen, environment):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     roots = sorted(path for path in (ROOT / "include").iterdir() if path.is_dir())
@@ -77,7 +97,7 @@ def read_headers(folder):
         f"STRIP_FROM_PATH = {' '.join(f'{path}' for path in bases)}",
         f"OUTPUT_DIRECTORY = {folder}",
     ])
-    ran = subprocess.run([doxygen, "-"], input=settings, text=True, capture_output=True)
+    ran = subprocess.run([doxygen, "-"], input=settings, env=environment, text=True, capture_output=True)
     if ran.returncode != 0 or ran.stderr.strip():
         sys.exit(f"Doxygen is not content:\n{ran.stderr}")
 
