@@ -62,8 +62,9 @@ def sphinx_of(folder):
     made_of = folder / "made-of.txt"
     if not made_of.exists() or made_of.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(folder)]
-        subprocess.run([*pip, "--requirement", str(SITE / "requirements.txt")], check=True)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-warn-conflicts"]
+        pip += ["--root-user-action=ignore", "--target", str(folder), "--requirement", str(SITE / "requirements.txt")]
+        subprocess.run(pip, check=True)
         made_of.write_text(wanted)
     return [sys.executable, "-m", "sphinx"], {**os.environ, "PYTHONPATH": str(folder)}
 
