@@ -27,6 +27,9 @@ DOXYGEN = "doxygen libclang1-14 libclang-cpp14 libllvm14 libedit2 libbsd0 libmd0
 # Named by the navigation and by other pages before they are there: left out, with the links to them, until they are.
 AWAITED = ["docs/distributed.md", "docs/installing.md", "docs/kubeflow.md", "examples/kubeflow/prometheus-rules.yaml"]
 
+# The project's own pages, which lie where those who come to the repository look for them.
+PROJECT = ["CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
+
 SITE = pathlib.Path(__file__).resolve().parent
 ROOT = SITE.parent.parent
 
@@ -108,6 +111,8 @@ def staged(folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("site", "__pycache__"))
+    for name in PROJECT:
+        (folder / "docs" / name.lower()).write_text(re.sub(r"\]\(([\w./]+)\)", seen_from_docs, (ROOT / name).read_text()))
     for awaited in AWAITED:
         if not (ROOT / awaited).exists():
             leave_out(awaited, folder / "docs")
@@ -115,6 +120,14 @@ def staged(folder):
         if entry.name not in ("docs", "build") and not entry.name.startswith(".git"):
             (folder / entry.name).symlink_to(entry)
     return folder
+
+
+def seen_from_docs(link):
+    """A link of a page at the repository's top, as that page lies in docs/ here."""
+    to = link.group(1)
+    if to in PROJECT:
+        return f"]({to.lower()})"
+    return f"]({to.removeprefix('docs/')})" if to.startswith("docs/") else f"](../{to})"
 
 
 def leave_out(awaited, pages):
