@@ -1,13 +1,12 @@
 # What this build asks of the compiler, and how many of it may run at once. Nothing here reaches a consumer.
 
-set(redoubt_minimum_GNU 12)
-set(redoubt_minimum_Clang 14)
-set(minimum "${redoubt_minimum_${CMAKE_CXX_COMPILER_ID}}")
-if(minimum STREQUAL "" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS minimum)
-  message(FATAL_ERROR
-    "redoubt: ${CMAKE_CXX_COMPILER} is ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}; "
-    "redoubt needs g++ >= ${redoubt_minimum_GNU} or clang >= ${redoubt_minimum_Clang}.\n"
-    "Install one (Debian 12: apt-get install g++), name it (export CXX=g++-12), and delete ${CMAKE_BINARY_DIR}.")
+include("${CMAKE_CURRENT_LIST_DIR}/redoubtCompiler.cmake")
+redoubt_why_not_this_compiler(why)
+if(NOT why AND CMAKE_CXX_COMPILER_LOADED)
+  redoubt_why_another_abi(why)
+endif()
+if(why)
+  message(FATAL_ERROR "redoubt: ${why}")
 endif()
 
 set(CMAKE_CXX_EXTENSIONS OFF)

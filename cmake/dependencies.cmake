@@ -82,8 +82,10 @@ function(redoubt_find_packaged out target header)
   if(EXISTS "${include}/${CMAKE_LIBRARY_ARCHITECTURE}")
     target_include_directories(${target} INTERFACE "${include}/${CMAKE_LIBRARY_ARCHITECTURE}")
   endif()
-  # All of them by name, whether or not we call them: what one needs of another is then loaded already.
-  target_link_libraries(${target} INTERFACE -Wl,--push-state,--no-as-needed ${libraries} -Wl,--pop-state)
+  # All of them by name, whether or not we call them: what one needs of another is then loaded already. In one item, as
+  # CMake sorts libraries out from between flags; and as libraries, for the build's rpath.
+  list(JOIN libraries "," joined)
+  target_link_libraries(${target} INTERFACE "-Wl,--push-state,--no-as-needed,${joined},--pop-state" ${libraries})
   set(${out} ON PARENT_SCOPE)
 endfunction()
 

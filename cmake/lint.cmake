@@ -60,6 +60,8 @@ function(redoubt_lint_joined out area)
   target_link_libraries(redoubt_lint_${area} PRIVATE redoubt_test_main redoubt_warnings redoubt::redoubt)
   if(area STREQUAL "program")
     target_link_libraries(redoubt_lint_${area} PRIVATE redoubt_program_server)
+  elseif(area STREQUAL "distributed")
+    target_link_libraries(redoubt_lint_${area} PRIVATE redoubt::distributed)
   endif()
   set(${out} ${${out}} ${made} PARENT_SCOPE)
 endfunction()
@@ -74,7 +76,7 @@ if(redoubt_clang_format AND redoubt_run_clang_tidy AND REDOUBT_TESTS AND REDOUBT
   list(FILTER linted INCLUDE REGEX "/(examples|benchmarks)/.*\\.cpp$")
   list(FILTER linted EXCLUDE REGEX "/benchmarks/gpu/") # they are compiled with CUDA's headers alone
   list(APPEND linted "${PROJECT_SOURCE_DIR}/tests/main.cpp" "${PROJECT_SOURCE_DIR}/tests/drift/detector_test.cpp")
-  foreach(area attack core drift evaluate loss model norm program train watch)
+  foreach(area attack core distributed drift evaluate loss model norm program train watch)
     redoubt_lint_joined(linted ${area})
   endforeach()
   add_custom_target(lint

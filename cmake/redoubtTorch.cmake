@@ -5,7 +5,8 @@
 # (libtorch_cpu and libc10) compiles, links and runs without either. A target that already exists wins: `torch` where
 # the parent called find_package(Torch), `libtorch::libtorch` where Conan provides it.
 
-# Sets `out` to the folder of the LibTorch that the user named or that CMake's search path holds, or to "".
+# Sets `out` to the folder of the LibTorch that the user named or that CMake's search path holds, or to "". Where a third
+# name is given, it becomes the list of those that were found and will not do, each with the reason.
 function(redoubt_find_torch out minimum)
   foreach(name REDOUBT_TORCH_ROOT Torch_ROOT Torch_DIR)
     foreach(named "${${name}}" "$ENV{${name}}")
@@ -31,14 +32,23 @@ function(redoubt_find_torch out minimum)
       OUTPUT_VARIABLE package OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
     list(APPEND prefixes ${package})
   endif()
+  list(REMOVE_DUPLICATES prefixes)
+  set(passed_over "")
   foreach(prefix IN LISTS prefixes)
     redoubt_torch_at(root why "${prefix}" "${minimum}")
     if(root)
       break()
+    elseif(NOT why STREQUAL redoubt_no_torch)
+      list(APPEND passed_over "${prefix}, which ${why}")
     endif()
   endforeach()
   set(${out} "${root}" PARENT_SCOPE)
+  if(ARGC GREATER 2)
+    set(${ARGV2} "${passed_over}" PARENT_SCOPE)
+  endif()
 endfunction()
+
+set(redoubt_no_torch "holds no LibTorch")
 
 # Sets `out` to the root of the LibTorch that `folder` belongs to (its root, or where its CMake files are), else `why`.
 function(redoubt_torch_at out why folder minimum)
@@ -46,15 +56,30 @@ function(redoubt_torch_at out why folder minimum)
   string(REGEX REPLACE "/((share|lib|lib64)(/cmake)?(/[Tt]orch)?/?)?$" "" root "${folder}")
   redoubt_torch_libraries(libraries "${root}")
   if(NOT EXISTS "${root}/include/ATen/core/Tensor.h" OR NOT libraries)
-    set(${why} "holds no LibTorch" PARENT_SCOPE)
+    set(${why} "${redoubt_no_torch}" PARENT_SCOPE)
     return()
   endif()
-  redoubt_torch_version(version "${root}")
-  if(version VERSION_LESS minimum)
-    set(${why} "holds LibTorch ${version}" PARENT_SCOPE)
+  redoubt_why_not_this_torch(refusal "${root}" "${libraries}" "${minimum}")
+  if(refusal)
+    set(${why} "holds ${refusal}" PARENT_SCOPE)
     return()
   endif()
   set(${out} "${root}" PARENT_SCOPE)
+endfunction()
+
+# Sets `out` to "" where the LibTorch in `root` will do, else to what it is.
+function(redoubt_why_not_this_torch out root libraries minimum)
+  set(${out} "" PARENT_SCOPE)
+  redoubt_torch_version(version "${root}")
+  if(version VERSION_LESS minimum)
+    set(${out} "LibTorch ${version}" PARENT_SCOPE)
+    return()
+  endif()
+  # A function that takes a std::string has the string's ABI in its name: Ss is the one before C++11, St3__1 libc++'s.
+  file(STRINGS "${libraries}/libc10.so" names REGEX "^_ZN3c106detail14torchCheckFail.*(RKSs|NSt3__1)" LIMIT_COUNT 1)
+  if(names)
+    set(${out} "LibTorch ${version} for another C++ ABI than libstdc++'s of C++11" PARENT_SCOPE)
+  endif()
 endfunction()
 
 # Sets `out` to the folder of the LibTorch's libraries, or to "".
@@ -158,14 +183,40 @@ function(redoubt_import_torch root cuda)
   message(STATUS "redoubt: LibTorch ${version} in ${root}")
 endfunction()
 
-# Makes redoubt::torch of a target that somebody else already made; sets `out` to whether there was one.
-function(redoubt_adopt_torch out)
+# Makes redoubt::torch of a target that somebody else already made; sets `out` to whether there was one. It is refused
+# where it can be told that it will not do.
+function(redoubt_adopt_torch out minimum)
   set(${out} OFF PARENT_SCOPE)
   foreach(target torch libtorch::libtorch)
     if(TARGET ${target})
       add_library(redoubt::torch INTERFACE IMPORTED GLOBAL)
       target_link_libraries(redoubt::torch INTERFACE ${target})
+      redoubt_torch_of_target(root ${target})
+      if(root)
+        redoubt_torch_libraries(libraries "${root}")
+        redoubt_why_not_this_torch(refusal "${root}" "${libraries}" "${minimum}")
+        if(refusal)
+          message(FATAL_ERROR "redoubt: the target ${target} that this project already has is ${refusal}, in ${root}.\n"
+                              "Have find_package(Torch) find a LibTorch >= ${minimum} (`pip install torch` brings one): "
+                              "name its folder in Torch_ROOT.")
+        endif()
+        set_property(TARGET redoubt::torch PROPERTY redoubt_root "${root}")
+      endif()
       set(${out} ON PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()
+
+# Sets `out` to the folder of the LibTorch that `target` stands for, or to "" where the target does not tell.
+function(redoubt_torch_of_target out target)
+  set(${out} "" PARENT_SCOPE)
+  get_target_property(folders ${target} INTERFACE_INCLUDE_DIRECTORIES)
+  foreach(folder IN LISTS folders)
+    get_filename_component(root "${folder}" DIRECTORY)
+    redoubt_torch_libraries(libraries "${root}")
+    if(libraries AND EXISTS "${root}/include/ATen/core/Tensor.h")
+      set(${out} "${root}" PARENT_SCOPE)
       return()
     endif()
   endforeach()

@@ -3,7 +3,7 @@
 include(redoubtTorch)
 
 function(redoubt_provide_torch)
-  redoubt_adopt_torch(adopted)
+  redoubt_adopt_torch(adopted ${redoubt_minimum_torch})
   if(adopted)
     return()
   endif()

@@ -344,8 +344,10 @@ class Client:
         return right
 
     def settle(self):
-        """Waits until the monitor has been told of everything: it is then asked what it makes of it."""
+        """Waits until the monitor has been told of everything and has looked at it: it is then asked what it makes of it."""
         self.plan.agent.events.join()
+        while self.plan.status()["waiting"]:
+            time.sleep(0.002)
 
 
 # ------------------------------------------------------------------------------------------------------------- the loop
@@ -441,9 +443,9 @@ def serve_clean(plan, client, parts, images):
             plan.say(f"killing {victims[client.position]} at request {client.position}")
             parts[victims[client.position]].kill()
         client.send(images, attacked=False)
-    client.settle()
     for part in parts.values():
         part.wait_until_ready()
+    client.settle()
 
 
 def note_alarms(plan, client, before, found):

@@ -23,6 +23,7 @@ batcher::~batcher() {
 
 std::future<at::Tensor> batcher::submit(at::Tensor x) {
   std::future<at::Tensor> answer;
+  bool wakes = false;
   {
     const std::scoped_lock lock{mutex_};
     // An empty queue takes a request of any size: it would fit at no other time either.
@@ -31,10 +32,14 @@ std::future<at::Tensor> batcher::submit(at::Tensor x) {
                        std::to_string(options_.most_waiting) + " may; try again");
     }
     waiting_ += x.size(0);
-    queue_.push_back({std::move(x), {}});
+    queue_.push_back({std::move(x), std::chrono::steady_clock::now(), {}});
     answer = queue_.back().answer.get_future();
+    // Only what changes what the thread waits for: woken by each of 64, it would take longer than they do.
+    wakes = queue_.size() == 1 || waiting_ >= options_.most_samples;
   }
-  arrived_.notify_all();
+  if (wakes) {
+    arrived_.notify_one();
+  }
   return answer;
 }
 
@@ -57,8 +62,10 @@ void batcher::work() {
 std::vector<batcher::request> batcher::next_batch() {
   std::unique_lock lock{mutex_};
   arrived_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-  const auto deadline = std::chrono::steady_clock::now() + options_.patience;
-  arrived_.wait_until(lock, deadline, [this] { return stopping_ || waiting_ >= options_.most_samples; });
+  if (!queue_.empty()) {
+    const auto deadline = queue_.front().came + options_.patience;
+    arrived_.wait_until(lock, deadline, [this] { return stopping_ || waiting_ >= options_.most_samples; });
+  }
   std::vector<request> batch;
   std::int64_t samples = 0;
   while (!queue_.empty() && (batch.empty() || samples + queue_.front().x.size(0) <= options_.most_samples)) {
@@ -97,10 +104,23 @@ void batcher::answer(std::vector<request>& batch) const {
 
 void batcher::answer_alone(request& one) const {
   try {
-    one.answer.set_value(infer_(one.x));
+    one.answer.set_value(in_pieces(one.x));
   } catch (...) {
     one.answer.set_exception(std::current_exception());
   }
+}
+
+// What a network holds of its input on the way is many times the input: a large request must not take the memory for
+// all.
+at::Tensor batcher::in_pieces(const at::Tensor& x) const {
+  if (x.size(0) <= options_.most_samples) {
+    return infer_(x);
+  }
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& piece : x.split(options_.most_samples)) {
+    parts.push_back(infer_(piece));
+  }
+  return at::cat(parts);
 }
 
 }  // namespace redoubt::program

@@ -22,8 +22,8 @@ struct queue_full : too_busy {
 };
 
 struct batcher_options {
-  std::int64_t most_samples = 64;            ///< of a batch; >= 1. A request of more is a batch of its own
-  std::chrono::microseconds patience{2000};  ///< how long the first of a batch waits for others
+  std::int64_t most_samples = 64;            ///< that are inferred at once; >= 1. A request of more goes piece by piece
+  std::chrono::microseconds patience{2000};  ///< how long a request waits for others, from when it came
   std::int64_t most_waiting = 1024;          ///< samples in the queue; >= 1
 };
 
@@ -51,6 +51,7 @@ class batcher {
  private:
   struct request {
     at::Tensor x;
+    std::chrono::steady_clock::time_point came;
     std::promise<at::Tensor> answer;
   };
 
@@ -58,6 +59,7 @@ class batcher {
   [[nodiscard]] std::vector<request> next_batch();
   void answer(std::vector<request>& batch) const;
   void answer_alone(request& one) const;
+  [[nodiscard]] at::Tensor in_pieces(const at::Tensor& x) const;
 
   batcher_options options_;
   infer_function infer_;

@@ -1,6 +1,7 @@
 #include "cloud_event.hpp"
 
 #include "base64.hpp"
+#include "bounded_json.hpp"
 
 #include <redoubt/core/error.hpp>
 #include <utility>
@@ -89,8 +90,7 @@ std::vector<cloud_event> read_cloud_events(const http_headers& headers, std::str
   const std::string type = content_type_of(headers);
   std::vector<cloud_event> events;
   if (is_type(type, structured_type) || is_type(type, batch_type)) {
-    const json parsed = json::parse(body, nullptr, /*allow_exceptions=*/false);
-    require(!parsed.is_discarded(), "the event is no JSON");
+    const json parsed = parse_bounded(body, "the event");
     if (is_type(type, structured_type)) {
       events.push_back(read_structured(parsed));
     } else {

@@ -21,6 +21,7 @@ struct outcome {
 struct command {
   CLI::App* flags = nullptr;
   std::function<outcome()> run;
+  std::function<bool()> follows = {};  ///< whether another process of the same work prints what it leaves; empty: no
 };
 
 /// Each adds its subcommand to `root` and lives in a file of its own, flags beside the work.

@@ -19,6 +19,7 @@
 #include <redoubt/evaluate/robust_accuracy.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <redoubt/watch/request_measures.hpp>
+#include <set>
 #include <utility>
 
 namespace redoubt::program {
@@ -112,6 +113,7 @@ void degradation_monitor::retraining_finished() {
 }
 
 bool degradation_monitor::enqueue(task what) {
+  bool first = false;
   {
     const std::scoped_lock lock{mutex_};
     const bool must = std::holds_alternative<finished>(what);
@@ -119,10 +121,13 @@ bool degradation_monitor::enqueue(task what) {
       skipped_ += std::holds_alternative<request>(what) ? 1 : 0;
       return false;
     }
+    first = queue_.empty();
     queue_.push_back(std::move(what));
     ++given_;
   }
-  changed_.notify_all();
+  if (first) {  // else the worker is not waiting: to wake it costs the server more than to put the task there
+    changed_.notify_all();
+  }
   return true;
 }
 
@@ -135,6 +140,7 @@ monitor_figures degradation_monitor::figures() const {
   const std::scoped_lock lock{mutex_};
   monitor_figures now = published_;
   now.skipped = skipped_;
+  now.waiting = given_ - done_;
   return now;
 }
 
@@ -273,64 +279,63 @@ void degradation_monitor::resume() {
 }
 
 void degradation_monitor::look_at(const std::vector<task>& tasks) {
-  std::vector<const request*> some;  // requests in a row share a forward pass
-  for (const task& each : tasks) {
-    if (const auto* const one = std::get_if<request>(&each)) {
-      some.push_back(one);
-      continue;
-    }
-    look_at_requests(some);
-    if (const auto* const arrived = std::get_if<labels>(&each)) {
+  const inferred found = infer(tasks);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (const auto* const one = std::get_if<request>(&tasks[i])) {
+      look_at(*one, found, found.first_rows[i]);
+    } else if (const auto* const arrived = std::get_if<labels>(&tasks[i])) {
       look_at(*arrived);
     } else {
       acting_.finished(unix_seconds());
     }
   }
-  look_at_requests(some);
 }
 
-void degradation_monitor::look_at_requests(std::vector<const request*>& some) {
+// All requests share a forward pass, whatever comes between them.
+degradation_monitor::inferred degradation_monitor::infer(const std::vector<task>& tasks) const {
+  inferred found;
   std::vector<at::Tensor> parts;
-  std::vector<const request*> fresh;
-  for (const request* each : some) {
-    const bool repeated = std::any_of(fresh.begin(), fresh.end(),
-                                      [&](const request* other) { return !each->id.empty() && other->id == each->id; });
-    if (each->once && (repeated || journal_.knows(each->id))) {
-      ++now_.duplicates;
-      continue;
+  std::set<std::string> ids;
+  std::int64_t rows = 0;
+  for (const task& each : tasks) {
+    const auto* const one = std::get_if<request>(&each);
+    const bool is_new = one != nullptr && (!one->once || (!journal_.knows(one->id) && ids.insert(one->id).second));
+    found.first_rows.push_back(is_new ? rows : -1);
+    if (is_new) {
+      parts.push_back(one->x);
+      rows += one->x.size(0);
     }
-    fresh.push_back(each);
-    parts.push_back(each->x);
   }
-  some.clear();
-  if (fresh.empty()) {
+  if (rows > 0) {
+    const at::Tensor x = at::cat(parts);
+    const at::NoGradGuard no_gradient;
+    const at::Tensor logits = (*copy_)(x);
+    found.predicted = logits.argmax(1).contiguous();
+    found.measures = request_measures(x, logits).contiguous();
+    found.scores = watch_->label_free_detector().scores(*copy_, x);
+  }
+  return found;
+}
+
+void degradation_monitor::look_at(const request& one, const inferred& found, std::int64_t first) {
+  if (first < 0) {
+    ++now_.duplicates;
     return;
   }
-  const at::Tensor x = at::cat(parts);
-  const at::Tensor logits = [&] {
-    const at::NoGradGuard no_gradient;
-    return (*copy_)(x);
-  }();
-  const std::vector<double> scores = watch_->label_free_detector().scores(*copy_, x);
-  const at::Tensor measures = request_measures(x, logits).contiguous();
-  const auto* const measured = measures.const_data_ptr<double>();
-  const auto width = static_cast<std::size_t>(measures.size(1));
-  const at::Tensor predicted = logits.argmax(1).contiguous();
-  const auto* const predictions = predicted.const_data_ptr<std::int64_t>();
-  std::size_t row = 0;
-  for (const request* each : fresh) {
-    const auto count = static_cast<std::size_t>(each->x.size(0));
-    if (!each->id.empty()) {
-      journal_.add(each->id, {predictions + row, predictions + row + count});
-    }
-    for (const std::size_t end = row + count; row < end; ++row) {
-      raise(watch_->see(scores[row], {measured + row * width, width}));
-    }
-    ++now_.requests;
-    if (const auto waiting = early_.find(each->id); waiting != early_.end()) {
-      match({each->id, waiting->second});
-      early_.erase(waiting);
-    }
+  const std::int64_t end = first + one.x.size(0);
+  if (!one.id.empty()) {
+    const auto* const predictions = found.predicted.const_data_ptr<std::int64_t>();
+    journal_.add(one.id, {predictions + first, predictions + end});
+  }
+  const std::int64_t width = found.measures.size(1);
+  for (std::int64_t row = first; row < end; ++row) {
+    const double* const measures = found.measures.const_data_ptr<double>() + row * width;
+    raise(watch_->see(found.scores[static_cast<std::size_t>(row)], {measures, static_cast<std::size_t>(width)}));
+  }
+  ++now_.requests;
+  if (const auto waiting = early_.find(one.id); waiting != early_.end()) {
+    match({one.id, waiting->second});
+    early_.erase(waiting);
   }
 }
 

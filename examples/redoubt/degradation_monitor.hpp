@@ -49,6 +49,7 @@ struct monitor_figures {
   std::string model_digest;
   std::string incarnation;  ///< another one where the running sums began at 0
   std::int64_t requests = 0;
+  std::int64_t waiting = 0;     ///< requests and labels in the queue, or being looked at
   std::int64_t skipped = 0;     ///< requests that came faster than they could be looked at
   std::int64_t duplicates = 0;  ///< requests of an id that was known
   std::map<std::string, std::int64_t> labels = {{"matched", 0}, {"early", 0}, {"duplicate", 0}, {"refused", 0}};
@@ -110,6 +111,14 @@ class degradation_monitor {
   struct finished {};
   using task = std::variant<request, labels, finished>;
 
+  // What the model makes of the samples in some tasks, a row each.
+  struct inferred {
+    std::vector<std::int64_t> first_rows;  // of each task; -1: no request, or one that is known
+    at::Tensor predicted;
+    at::Tensor measures;
+    std::vector<double> scores;
+  };
+
   bool enqueue(task what);
   void work();
   [[nodiscard]] std::vector<task> next_tasks();
@@ -119,7 +128,8 @@ class degradation_monitor {
   void start(bool first);
   void resume();
   void look_at(const std::vector<task>& tasks);
-  void look_at_requests(std::vector<const request*>& some);
+  [[nodiscard]] inferred infer(const std::vector<task>& tasks) const;
+  void look_at(const request& one, const inferred& found, std::int64_t first);
   void look_at(const labels& arrived);
   void match(const labels& arrived);
   void hold_early(const labels& arrived);

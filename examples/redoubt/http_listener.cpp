@@ -1,5 +1,7 @@
 #include "http_listener.hpp"
 
+#include "oip_document.hpp"
+
 #include <chrono>
 #include <redoubt/core/error.hpp>
 
@@ -26,6 +28,7 @@ const char* words_of(int status) {
 
 void answer(httplib::Response& to, const nlohmann::json& body, int status) {
   to.status = status;
+  // What is quoted may be any bytes, also such as are no UTF-8.
   to.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), json_type);
 }
 
@@ -33,20 +36,31 @@ void detail::answer_exception(httplib::Response& to) {
   try {
     throw;
   } catch (const not_found& error) {
-    answer(to, {{"error", error.what()}}, 404);
+    answer(to, {{"error", shortened(error.what())}}, 404);
   } catch (const std::invalid_argument& error) {
-    answer(to, {{"error", error.what()}}, 400);
+    answer(to, {{"error", shortened(error.what())}}, 400);
   } catch (const too_busy& error) {
     to.set_header("Retry-After", "1");
     answer(to, {{"error", error.what()}}, 503);
   } catch (const std::exception& error) {
     const std::string said = error.what();
-    answer(to, {{"error", said.substr(0, said.find('\n'))}}, 500);
+    answer(to, {{"error", shortened(said.substr(0, said.find('\n')))}}, 500);
   }
 }
 
-http_listener::http_listener(const http_options& options) : options_{options} {
-  server_.new_task_queue = [threads = options.threads] { return new httplib::ThreadPool(threads); };
+std::string body_of(const httplib::Request& request, const httplib::ContentReader& read) {
+  require(!request.is_multipart_form_data(), "the body must be the request itself, not a form");
+  std::string body;
+  const bool whole = read([&](const char* bytes, std::size_t count) {
+    body.append(bytes, count);
+    return true;
+  });
+  require(whole, "the body is not what its headers say");
+  return body;
+}
+
+http_listener::http_listener(const http_options& options)
+    : options_{options}, server_{{.threads = options.threads, .most_body = options.most_bytes}} {
   server_.set_payload_max_length(options.most_bytes);
   server_.set_tcp_nodelay(true);
   // Not SO_REUSEPORT, the library's default: a second server on the port would take a share of the first's requests.
@@ -54,7 +68,6 @@ http_listener::http_listener(const http_options& options) : options_{options} {
     const int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
-  server_.set_keep_alive_max_count(1000000);
   server_.set_error_handler([](const httplib::Request&, httplib::Response& to) {
     if (to.body.empty()) {
       answer(to, {{"error", words_of(to.status)}}, to.status);

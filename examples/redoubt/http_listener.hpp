@@ -1,5 +1,6 @@
 #pragma once
 
+#include "event_server.hpp"
 #include "refusals.hpp"
 
 #include <httplib.h>
@@ -15,7 +16,7 @@ struct http_options {
   std::string host = "0.0.0.0";
   int port = 8080;                                 ///< 0: any that is free
   std::size_t most_bytes = std::size_t{64} << 20;  ///< of a request's body, once inflated
-  std::size_t threads = 16;                        ///< connections that are answered at once
+  std::size_t threads = 64;                        ///< requests that are answered at once
 };
 
 inline constexpr const char* json_type = "application/json";
@@ -23,6 +24,10 @@ inline constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=
 
 /// Answers with JSON.
 void answer(httplib::Response& to, const nlohmann::json& body, int status = 200);
+
+/// The body as it is, whatever Content-Type says: of what curl sends by default the library would read 8 KiB, as a
+/// form.
+[[nodiscard]] std::string body_of(const httplib::Request& request, const httplib::ContentReader& read);
 
 /// A handler that answers what `work` throws: 404 not_found, 400 std::invalid_argument, 503 too_busy, 500 anything
 /// else, each with {"error": "..."} of one line.
@@ -49,7 +54,7 @@ class http_listener {
 
  private:
   http_options options_;
-  httplib::Server server_;
+  event_server server_;
   int port_ = 0;
   std::thread thread_;
 };

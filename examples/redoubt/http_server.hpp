@@ -4,6 +4,7 @@
 #include "inference_service.hpp"
 
 #include <atomic>
+#include <string>
 
 namespace redoubt::program {
 
@@ -26,6 +27,7 @@ class http_server {
  private:
   void add_health();
   void add_models();
+  void infer(const httplib::Request& request, const std::string& body, httplib::Response& to);
 
   inference_service& service_;
   std::atomic<bool> ready_{true};

@@ -21,7 +21,7 @@ struct settings {
   std::string host = "0.0.0.0";
   int port = 8081;
   std::size_t body = 64;
-  std::size_t threads = 16;
+  std::size_t threads = 64;
   monitor_settings monitor;
 };
 
@@ -80,7 +80,7 @@ command make_monitor(CLI::App& root) {
   flags->add_option("--max-body", chosen->body, "megabytes of an event")
       ->check(CLI::Range(1, 1 << 14))
       ->capture_default_str();
-  flags->add_option("--threads", chosen->threads, "connections that are answered at once")
+  flags->add_option("--threads", chosen->threads, "requests that are answered at once")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   add_monitor_flags(*flags, chosen->monitor, /*required=*/true);

@@ -63,6 +63,7 @@ std::string monitor_metrics(const std::string& model, const monitor_figures& now
   add_counts(to, "redoubt_monitor_events_total", "Events that came, by kind", "kind", events);
   to.add("redoubt_monitor_requests_total", "Requests looked at", static_cast<double>(now.requests),
          MetricType::Counter);
+  to.add("redoubt_monitor_queue", "Requests and labels that wait to be looked at", static_cast<double>(now.waiting));
   to.add("redoubt_monitor_skipped_total", "Requests that came faster than they could be looked at",
          static_cast<double>(now.skipped), MetricType::Counter);
   to.add("redoubt_monitor_duplicates_total", "Requests passed over as their id was known",

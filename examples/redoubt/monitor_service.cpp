@@ -1,5 +1,6 @@
 #include "monitor_service.hpp"
 
+#include "bounded_json.hpp"
 #include "digest.hpp"
 #include "logged_request.hpp"
 #include "monitor_metrics.hpp"
@@ -27,12 +28,6 @@ http_headers headers_of(const httplib::Request& request) {
   return headers;
 }
 
-json parsed(std::string_view text, const char* what) {
-  json value = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  require(!value.is_discarded(), what, " is no JSON");
-  return value;
-}
-
 }  // namespace
 
 bool replica_share::keeps(const std::string& id) const {
@@ -44,28 +39,17 @@ monitor_service::monitor_service(degradation_monitor& monitor, const event_sink&
     : monitor_{monitor}, sink_{sink}, model_{model}, share_{share} {}
 
 void monitor_service::add_events(httplib::Server& routes) {
-  routes.Post("/", guarded([this](const auto& request, auto& to) {
-                std::size_t known = 0;
-                std::vector<cloud_event> events;
-                try {
-                  events = read_cloud_events(headers_of(request), request.body);
-                  for (const cloud_event& event : events) {
-                    known += take(event) ? 1 : 0;
-                  }
-                } catch (const std::invalid_argument&) {
-                  count("unreadable");
-                  throw;
-                }
-                answer(to, {{"taken", known}, {"passed_over", events.size() - known}});
-              }));
-  routes.Post("/labels", guarded([this](const auto& request, auto& to) {
-                const json body = parsed(request.body, "the body");
-                const json labels = body.is_array() ? body : json::array({body});
-                for (const json& label : labels) {
-                  take_label(label);
-                }
-                answer(to, {{"taken", labels.size()}});
-              }));
+  const auto post = [&](const char* route, auto work) {
+    routes.Post(
+        route, [work](const httplib::Request& request, httplib::Response& to, const httplib::ContentReader& read) {
+          guarded([&](const auto& asked, auto& answered) { answer(answered, work(asked, body_of(asked, read))); })(
+              request, to);
+        });
+  };
+  post("/", [this](const httplib::Request& request, const std::string& body) {
+    return take_events(headers_of(request), body);
+  });
+  post("/labels", [this](const httplib::Request&, const std::string& body) { return take_labels(body); });
   routes.Get("/status", guarded([this](const auto&, auto& to) { answer(to, status()); }));
 }
 
@@ -87,6 +71,30 @@ void monitor_service::count(const std::string& kind) {
   ++events_[kind];
 }
 
+json monitor_service::take_events(const http_headers& headers, const std::string& body) {
+  std::size_t known = 0;
+  std::vector<cloud_event> events;
+  try {
+    events = read_cloud_events(headers, body);
+    for (const cloud_event& event : events) {
+      known += take(event) ? 1 : 0;
+    }
+  } catch (const std::invalid_argument&) {
+    count("unreadable");
+    throw;
+  }
+  return {{"taken", known}, {"passed_over", events.size() - known}};
+}
+
+json monitor_service::take_labels(const std::string& body) {
+  const json given = parse_bounded(body, "the body");
+  const json labels = given.is_array() ? given : json::array({given});
+  for (const json& label : labels) {
+    take_label(label);
+  }
+  return {{"taken", labels.size()}};
+}
+
 bool monitor_service::take(const cloud_event& event) {
   if (event.type == logged_request_type) {
     take_request(event);
@@ -94,7 +102,7 @@ bool monitor_service::take(const cloud_event& event) {
   } else if (event.type == logged_response_type) {
     count("response");  // the monitor infers itself
   } else if (event.type == "io.redoubt.label") {
-    take_label(parsed(event.data, "the event's data"));
+    take_label(parse_bounded(event.data, "the event's data"));
     count("label");
   } else if (event.type == "io.redoubt.retraining.finished") {
     monitor_.retraining_finished();
@@ -150,6 +158,7 @@ json monitor_service::status() const {
           {"model_digest", now.model_digest},
           {"ready", now.ready},
           {"requests", now.requests},
+          {"waiting", now.waiting},
           {"skipped", now.skipped},
           {"duplicates", now.duplicates},
           {"labels", now.labels},

@@ -38,6 +38,8 @@ class monitor_service {
   [[nodiscard]] std::string metrics_text() const;
 
  private:
+  [[nodiscard]] nlohmann::json take_events(const http_headers& headers, const std::string& body);
+  [[nodiscard]] nlohmann::json take_labels(const std::string& body);
   void count(const std::string& kind);
   void take_request(const cloud_event& event);
   void take_label(const nlohmann::json& label);

@@ -1,5 +1,7 @@
 #include "oip.hpp"
 
+#include "oip_document.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -7,8 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
-#include <stdexcept>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -18,13 +19,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the protocol's raw tensors are little-endian");
 
 using json = nlohmann::json;
-
-template <class... Pieces>
-[[noreturn]] void refuse(const Pieces&... pieces) {
-  std::ostringstream message;
-  (message << ... << pieces);
-  throw std::invalid_argument(message.str());
-}
 
 constexpr std::array<std::pair<std::string_view, std::size_t>, 13> datatypes{{{"BOOL", 1},
                                                                               {"UINT8", 1},
@@ -40,24 +34,9 @@ constexpr std::array<std::pair<std::string_view, std::size_t>, 13> datatypes{{{"
                                                                               {"FP32", 4},
                                                                               {"FP64", 8}}};
 
-// Calls work(T{}) for the C++ type of a datatype that JSON has a form for; says whether there is one.
-template <class Work>
-bool with_type(std::string_view datatype, const Work& work) {
-  const auto one = [&](std::string_view name, auto value) {
-    if (datatype == name) {
-      work(value);
-    }
-    return datatype == name;
-  };
-  return one("BOOL", false) || one("UINT8", std::uint8_t{}) || one("UINT16", std::uint16_t{}) ||
-         one("UINT32", std::uint32_t{}) || one("UINT64", std::uint64_t{}) || one("INT8", std::int8_t{}) ||
-         one("INT16", std::int16_t{}) || one("INT32", std::int32_t{}) || one("INT64", std::int64_t{}) ||
-         one("FP32", float{}) || one("FP64", double{});
-}
-
 const json& member(const json& object, const char* name, const std::string& of) {
   if (!object.is_object() || !object.contains(name)) {
-    refuse(of, " has no \"", name, "\"");
+    refuse_request(of, " has no \"", name, "\"");
   }
   return object.at(name);
 }
@@ -65,7 +44,7 @@ const json& member(const json& object, const char* name, const std::string& of) 
 std::string text(const json& object, const char* name, const std::string& of) {
   const json& value = member(object, name, of);
   if (!value.is_string()) {
-    refuse(of, ": \"", name, "\" must be a string, got ", value.dump());
+    refuse_request(of, ": \"", name, "\" must be a string, got ", value.dump());
   }
   return value.get<std::string>();
 }
@@ -73,7 +52,7 @@ std::string text(const json& object, const char* name, const std::string& of) {
 json parameters_of(const json& object, const std::string& of) {
   json parameters = object.value("parameters", json::object());
   if (!parameters.is_object()) {
-    refuse(of, ": \"parameters\" must be an object, got ", parameters.dump());
+    refuse_request(of, ": \"parameters\" must be an object, got ", parameters.dump());
   }
   return parameters;
 }
@@ -83,7 +62,7 @@ std::optional<bool> flag(const json& parameters, const char* name, const std::st
     return {};
   }
   if (!parameters.at(name).is_boolean()) {
-    refuse(of, ": \"", name, "\" must be true or false, got ", parameters.at(name).dump());
+    refuse_request(of, ": \"", name, "\" must be true or false, got ", parameters.at(name).dump());
   }
   return parameters.at(name).get<bool>();
 }
@@ -91,12 +70,12 @@ std::optional<bool> flag(const json& parameters, const char* name, const std::st
 std::vector<std::int64_t> shape_of(const json& tensor, const std::string& of) {
   const json& shape = member(tensor, "shape", of);
   if (!shape.is_array()) {
-    refuse(of, ": \"shape\" must be an array, got ", shape.dump());
+    refuse_request(of, ": \"shape\" must be an array, got ", shape.dump());
   }
   std::vector<std::int64_t> sizes;
   for (const json& size : shape) {
     if (!size.is_number_integer() || size < 0 || size > std::numeric_limits<std::int32_t>::max()) {
-      refuse(of, ": a size in \"shape\" must be a whole number from 0 to 2147483647, got ", size.dump());
+      refuse_request(of, ": a size in \"shape\" must be a whole number from 0 to 2147483647, got ", size.dump());
     }
     sizes.push_back(size.get<std::int64_t>());
   }
@@ -108,100 +87,69 @@ std::size_t elements_of(const std::vector<std::int64_t>& shape, const std::strin
   std::size_t count = 1;
   for (const std::int64_t size : shape) {
     if (size != 0 && count > (std::size_t{1} << 40) / static_cast<std::size_t>(size)) {
-      refuse(of, ": \"shape\" has more elements than any body could hold");
+      refuse_request(of, ": \"shape\" has more elements than any body could hold");
     }
     count *= static_cast<std::size_t>(size);
   }
   return count;
 }
 
-template <class T>
-T number_in(const json& value, const std::string& of) {
-  bool fits = false;
-  if constexpr (std::is_same_v<T, bool>) {
-    fits = value.is_boolean();
-  } else if constexpr (std::is_floating_point_v<T>) {
-    fits = value.is_number();
-  } else if (value.is_number_unsigned()) {
-    fits = std::in_range<T>(value.get<std::uint64_t>());
-  } else if (value.is_number_integer()) {
-    fits = std::in_range<T>(value.get<std::int64_t>());
+std::string bytes_of_json(const json& tensor, const oip_tensor& made, oip_numbers* numbers, std::size_t elements,
+                          const std::string& of) {
+  if (!member(tensor, "data", of).is_array() || numbers == nullptr) {
+    refuse_request(of, ": \"data\" must be an array");
   }
-  if (!fits) {
-    refuse(of, ": its datatype cannot hold ", value.dump());
+  if (!with_oip_type(made.datatype, [](auto) {})) {
+    refuse_request(of, ": ", made.datatype, " has no form in JSON; send it as binary data");
   }
-  return value.get<T>();
-}
-
-// The numbers of `data`, nested or flat.
-template <class T>
-void gather(const json& data, std::size_t deepest, std::string& bytes, const std::string& of) {
-  if (!data.is_array()) {
-    const T number = number_in<T>(data, of);
-    bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
-    return;
+  if (numbers->depth > std::max<std::size_t>(1, made.shape.size())) {
+    refuse_request(of, ": \"data\" is nested deeper than \"shape\"");
   }
-  if (deepest == 0) {
-    refuse(of, ": \"data\" is nested deeper than \"shape\"");
+  if (numbers->count != elements) {
+    refuse_request(of, ": \"data\" has ", numbers->count, " numbers, \"shape\" asks for ", elements);
   }
-  for (const json& part : data) {
-    gather<T>(part, deepest - 1, bytes, of);
-  }
-}
-
-std::string bytes_of_json(const json& tensor, const oip_tensor& made, std::size_t elements, const std::string& of) {
-  const json& data = member(tensor, "data", of);
-  if (!data.is_array()) {
-    refuse(of, ": \"data\" must be an array");
-  }
-  std::string bytes;
-  std::size_t size = 1;
-  const bool known = with_type(made.datatype, [&](auto zero) {
-    size = sizeof zero;
-    gather<decltype(zero)>(data, std::max<std::size_t>(1, made.shape.size()), bytes, of);
-  });
-  if (!known) {
-    refuse(of, ": ", made.datatype, " has no form in JSON; send it as binary data");
-  }
-  const std::size_t given = bytes.size() / size;
-  if (given != elements) {
-    refuse(of, ": \"data\" has ", given, " numbers, \"shape\" asks for ", elements);
-  }
-  return bytes;
+  return std::move(numbers->bytes);
 }
 
 // A raw tensor: the next bytes of `raw`.
 std::string bytes_of_raw(const json& size, std::string_view& raw, std::size_t expected, const std::string& of) {
   if (!size.is_number_unsigned() || size.get<std::size_t>() != expected) {
-    refuse(of, ": \"binary_data_size\" is ", size.dump(), ", shape and datatype ask for ", expected, " bytes");
+    refuse_request(of, ": \"binary_data_size\" is ", size.dump(), ", shape and datatype ask for ", expected, " bytes");
   }
   if (raw.size() < expected) {
-    refuse(of, ": ", expected, " bytes of binary data are announced, ", raw.size(), " are left in the body");
+    refuse_request(of, ": ", expected, " bytes of binary data are announced, ", raw.size(), " are left in the body");
   }
   std::string bytes{raw.substr(0, expected)};
   raw.remove_prefix(expected);
   return bytes;
 }
 
-oip_tensor input_of(const json& tensor, std::string_view& raw) {
+bool holds_bools(std::string_view bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](char byte) { return byte == 0 || byte == 1; });
+}
+
+oip_tensor input_of(const json& tensor, oip_numbers* numbers, std::string_view& raw) {
   oip_tensor made;
   made.name = text(tensor, "name", "an input");
   const std::string of = "input \"" + made.name + "\"";
   made.datatype = text(tensor, "datatype", of);
   const std::size_t size = oip_element_size(made.datatype);
   if (size == 0) {
-    refuse(of, ": datatype ", made.datatype, " is not served here; send FP32");
+    refuse_request(of, ": datatype ", made.datatype, " is not served here; send FP32");
   }
   made.shape = shape_of(tensor, of);
   const std::size_t elements = elements_of(made.shape, of);
   const json parameters = parameters_of(tensor, of);
   if (parameters.contains("binary_data_size")) {
     if (tensor.contains("data")) {
-      refuse(of, ": has \"data\" and binary data, too");
+      refuse_request(of, ": has \"data\" and binary data, too");
     }
     made.bytes = bytes_of_raw(parameters.at("binary_data_size"), raw, elements * size, of);
+    if (made.datatype == "BOOL" && !holds_bools(made.bytes)) {
+      refuse_request(of, ": a byte of BOOL must be 0 or 1");
+    }
   } else {
-    made.bytes = bytes_of_json(tensor, made, elements, of);
+    made.bytes = bytes_of_json(tensor, made, numbers, elements, of);
   }
   return made;
 }
@@ -211,31 +159,40 @@ oip_wanted wanted_of(const json& output) {
   const std::string of = "output \"" + wanted.name + "\"";
   const json parameters = parameters_of(output, of);
   if (parameters.value("classification", json(0)) != 0) {
-    refuse(of, ": classification is not offered; ask for the logits");
+    refuse_request(of, ": classification is not offered; ask for the logits");
   }
   wanted.binary = flag(parameters, "binary_data", of);
   return wanted;
 }
 
+template <class Named>
+void require_distinct(const std::vector<Named>& all, const char* what) {
+  std::set<std::string_view> seen;
+  for (const Named& each : all) {
+    if (!seen.insert(each.name).second) {
+      refuse_request("the request has ", what, " \"", each.name, "\" twice");
+    }
+  }
+}
+
 json data_of(const oip_tensor& tensor) {
   json data = json::array();
-  const bool known = with_type(tensor.datatype, [&](auto zero) {
+  const bool known = with_oip_type(tensor.datatype, [&](auto zero) {
     using type = decltype(zero);
     for (std::size_t at = 0; at < tensor.bytes.size(); at += sizeof(type)) {
       type number;
       std::memcpy(&number, tensor.bytes.data() + at, sizeof number);
       if constexpr (std::is_floating_point_v<type>) {
         if (!std::isfinite(number)) {
-          refuse("output \"", tensor.name,
-                 "\" holds a number that is not finite, which JSON has no form for; ask for "
-                 "binary data");
+          refuse_request("output \"", tensor.name,
+                         "\" holds a number that is not finite, which JSON has no form for; ask for binary data");
         }
       }
       data.push_back(number);
     }
   });
   if (!known) {
-    refuse("output \"", tensor.name, "\": ", tensor.datatype, " has no form in JSON; ask for binary data");
+    refuse_request("output \"", tensor.name, "\": ", tensor.datatype, " has no form in JSON; ask for binary data");
   }
   return data;
 }
@@ -251,12 +208,10 @@ std::size_t oip_element_size(std::string_view datatype) {
 oip_request parse_oip_request(std::string_view body, std::optional<std::size_t> json_size) {
   const std::size_t size = json_size.value_or(body.size());
   if (size > body.size()) {
-    refuse("Inference-Header-Content-Length is ", size, ", the body has ", body.size(), " bytes");
+    refuse_request("Inference-Header-Content-Length is ", size, ", the body has ", body.size(), " bytes");
   }
-  const json parsed = json::parse(body.substr(0, size), nullptr, /*allow_exceptions=*/false);
-  if (!parsed.is_object()) {
-    refuse("the body is no JSON object");
-  }
+  oip_document document = read_oip_document(body.substr(0, size));
+  const json& parsed = document.json;
   std::string_view raw = body.substr(size);
   const json parameters = parameters_of(parsed, "the request");
   oip_request request;
@@ -266,21 +221,24 @@ oip_request parse_oip_request(std::string_view body, std::optional<std::size_t> 
   request.binary_outputs = flag(parameters, "binary_data_output", "the request").value_or(false);
   const json& inputs = member(parsed, "inputs", "the request");
   if (!inputs.is_array() || inputs.empty()) {
-    refuse("\"inputs\" must be an array of at least one tensor");
+    refuse_request("\"inputs\" must be an array of at least one tensor");
   }
-  for (const json& input : inputs) {
-    request.inputs.push_back(input_of(input, raw));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    oip_numbers* const numbers = i < document.numbers.size() ? &document.numbers[i] : nullptr;
+    request.inputs.push_back(input_of(inputs[i], numbers, raw));
   }
   if (!raw.empty()) {
-    refuse("the body has ", raw.size(), " bytes more than its tensors");
+    refuse_request("the body has ", raw.size(), " bytes more than its tensors");
   }
   const json outputs = parsed.value("outputs", json::array());
   if (!outputs.is_array()) {
-    refuse("\"outputs\" must be an array, got ", outputs.dump());
+    refuse_request("\"outputs\" must be an array, got ", outputs.dump());
   }
   for (const json& output : outputs) {
     request.outputs.push_back(wanted_of(output));
   }
+  require_distinct(request.inputs, "input");
+  require_distinct(request.outputs, "output");
   return request;
 }
 
@@ -302,7 +260,7 @@ oip_body oip_answer(const oip_request& request, const std::vector<oip_tensor>& o
     const auto found = std::find_if(outputs.begin(), outputs.end(),
                                     [&](const oip_tensor& output) { return output.name == each.name; });
     if (found == outputs.end()) {
-      refuse("there is no output \"", each.name, "\"");
+      refuse_request("there is no output \"", each.name, "\"");
     }
     json output = {{"name", found->name}, {"datatype", found->datatype}, {"shape", found->shape}};
     if (each.binary.value_or(request.binary_outputs)) {

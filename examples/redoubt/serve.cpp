@@ -27,7 +27,7 @@ struct settings {
   double delay = 2;
   std::int64_t queue = 1024;
   std::size_t body = 64;
-  std::size_t threads = 16;
+  std::size_t threads = 64;
   double drain = 0;
   bool watches = false;
   monitor_settings monitor;
@@ -110,7 +110,7 @@ command make_serve(CLI::App& root) {
   flags->add_option("--max-body", chosen->body, "megabytes of a request's body")
       ->check(CLI::Range(1, 1 << 14))
       ->capture_default_str();
-  flags->add_option("--threads", chosen->threads, "connections that are answered at once")
+  flags->add_option("--threads", chosen->threads, "requests that are answered at once")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   flags->add_option("--drain", chosen->drain, "seconds after SIGTERM in which requests are answered, readiness refused")

@@ -67,8 +67,8 @@ std::optional<served_model::mark> served_model::marked() const {
 }
 
 std::shared_ptr<const served_model::edition> served_model::load(std::int64_t version) const {
-  const std::string digest = digits_of(digest_of(read_whole(file_)));
   const script_model model = script_model::load(file_.string());
+  const std::string digest = digits_of(digest_of(read_whole(file_)));
   model.train(false);
   const c10::InferenceMode without_gradients;
   const std::vector<std::int64_t> shape = batch_shape(1);

@@ -111,10 +111,14 @@ std::string usage_message(const CLI::App& root, const CLI::ParseError& error) {
   return one_line(error.what()) + help;
 }
 
-outcome run_parsed(const std::vector<command>& commands) {
-  const auto chosen =
-      std::find_if(commands.begin(), commands.end(), [](const command& c) { return c.flags->parsed(); });
-  return chosen->run();
+const command& parsed_of(const std::vector<command>& commands) {
+  return *std::find_if(commands.begin(), commands.end(), [](const command& c) { return c.flags->parsed(); });
+}
+
+/// Whether this process is one of many at one work, and not the one that prints: the others' errors go to stderr.
+bool follows(const std::vector<command>& commands) {
+  return std::any_of(commands.begin(), commands.end(),
+                     [](const command& c) { return c.flags->parsed() && c.follows && c.follows(); });
 }
 
 int print_failure(const failure& what, const std::string& who, bool as_json, std::ostream& out, std::ostream& err) {
@@ -192,11 +196,12 @@ int run_shell(const std::vector<std::function<command(CLI::App&)>>& makers, int 
   const auto report = [&](int exit_code, const char* code, const std::string& message) {
     const auto parsed = root.get_subcommands();
     const std::string who = parsed.empty() ? "redoubt" : "redoubt " + parsed.front()->get_name();
-    return print_failure({exit_code, code, message}, who, as_json, out, err);
+    return print_failure({exit_code, code, message}, who, as_json && !follows(commands), out, err);
   };
   try {
     root.parse(argc, argv);
-    return print_outcome(run_parsed(commands), as_json, out);
+    const outcome done = parsed_of(commands).run();
+    return follows(commands) ? done.exit_code : print_outcome(done, as_json, out);
   } catch (const CLI::Success& asked) {  // --help, --version
     return root.exit(asked, out, err);
   } catch (const CLI::ParseError& error) {

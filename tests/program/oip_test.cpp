@@ -177,3 +177,43 @@ TEST_CASE("oip: what JSON has no form for goes raw or not at all") {
   request.binary_outputs = true;
   CHECK(oip_answer(request, {broken}, "net", "1").bytes.ends_with(broken.bytes));
 }
+
+TEST_CASE("oip: members come in any order, also data before its datatype") {
+  const std::string body = R"({"inputs": [{"data": [1, [2]], "shape": [2, 1], "datatype": "INT16", "name": "x"},
+                                         {"name": "y", "datatype": "FP32", "shape": [1], "data": [3]}]})";
+  const oip_request request = parse_oip_request(body, {});
+  REQUIRE(request.inputs.size() == 2);
+  CHECK(request.inputs[0].bytes == bytes_of<std::int16_t>({1, 2}));
+  CHECK(request.inputs[1].bytes == bytes_of<float>({3}));
+}
+
+TEST_CASE("oip: what stands twice is refused") {
+  check_refused(R"({"inputs": [], "inputs": []})", {}, "the JSON has \"inputs\" twice");
+  check_refused(json{{"inputs", {four, four}}}, "the request has input \"x\" twice");
+  check_refused(json{{"inputs", {four}}, {"outputs", {{{"name", "y"}}, {{"name", "y"}}}}},
+                "the request has output \"y\" twice");
+}
+
+TEST_CASE("oip: numbers and truths that the datatype has not are refused") {
+  check_refused(with_input(but(four, "data", {1, 1e300, 3, 4})), "cannot hold 1e+300");
+  const std::string header =
+      json{{"inputs",
+            {{{"name", "x"}, {"shape", {1}}, {"datatype", "BOOL"}, {"parameters", {{"binary_data_size", 1}}}}}}}
+          .dump();
+  CHECK(parse_oip_request(header + '\1', header.size()).inputs[0].bytes == "\1");
+  check_refused(header + '\2', header.size(), "a byte of BOOL must be 0 or 1");
+}
+
+TEST_CASE("oip: JSON that would take more memory than a request needs is refused, in few words") {
+  check_refused(std::string(1 << 20, '['), {}, "nested more than 32 deep");
+  check_refused(R"({"inputs": [{"data": )" + std::string(1 << 20, '['), {}, "nested more than 32 deep");
+  check_refused(R"({"inputs": )" + json(std::vector<json>(20000, json::object())).dump() + "}", {},
+                "more than 10000 values");
+  const std::string name(1 << 20, 'x');
+  try {
+    static_cast<void>(parsed(with_input(but(but(four, "name", name), "shape", {5}))));
+    FAIL("it was read");
+  } catch (const std::invalid_argument& refusal) {
+    CHECK(std::string(refusal.what()).size() < 600);
+  }
+}

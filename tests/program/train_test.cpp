@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <redoubt/evaluate/predict.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -282,6 +285,71 @@ TEST_CASE("train refuses what it cannot use, and leaves nothing behind") {
   CHECK(contains(error(2, {"--averaging=1"}), "too large"));
   CHECK(contains(error(2, {"--lr=0"}), "too small"));
   CHECK(contains(error(2, {"--box", "0.5", "1"}), "must lie in the box [0.5, 1]"));
+}
+
+TEST_CASE("a named checkpoint is gone on from by the same command, and made where there is none") {
+  const training_folder folder;
+  report_of(folder.line("whole.pt"));
+  const std::string checkpoint = folder.at("kept/here");
+  const command_line line = folder.line("parts.pt", {"--checkpoint", checkpoint});
+  for (int step = 0; step < 3; ++step) {
+    const run_result stopped = run_interrupted(line, SIGTERM);
+    REQUIRE_MESSAGE(stopped.exit_code == 143, stopped.err);
+    CHECK(stopped.err ==
+          "redoubt train: interrupted; checkpoint kept in " + checkpoint + "; go on with the same command\n");
+    CHECK(fs::is_regular_file(checkpoint + "/checkpoint.pt"));
+  }
+  report_of(line);
+  CHECK(same_weights(folder.at("whole.pt"), folder.at("parts.pt")));
+  CHECK_FALSE(fs::exists(checkpoint));
+  const std::string both = error_of(line + command_line{"--resume", checkpoint}, 2);
+  CHECK(contains(both, "excludes"));  // either may be named first
+  CHECK(contains(both, "--checkpoint"));
+  CHECK(contains(both, "--resume"));
+  CHECK(run_interrupted(line).exit_code == 130);
+  const std::string other = error_of(folder.line("parts.pt", {"--checkpoint", checkpoint, "--seed=5"}), 1);
+  CHECK(contains(other, "belongs to another training"));
+}
+
+TEST_CASE("--limit learns from the first samples alone, and holds out the last thousand of them") {
+  const training_folder folder;
+  report_of(folder.line("all.pt"));
+  report_of(folder.line("more.pt", {"--limit=1000000"}));
+  CHECK(same_weights(folder.at("all.pt"), folder.at("more.pt")));
+  report_of(folder.line("few.pt", {"--limit=2050"}));
+  CHECK_FALSE(same_weights(folder.at("all.pt"), folder.at("few.pt")));
+  CHECK(contains(error_of(folder.line("none.pt", {"--limit=2000"}), 2), "the data set has 2000 training samples"));
+}
+
+TEST_CASE("epochs are told on stdout as name=value, but not where JSON was asked for") {
+  const training_folder folder;
+  const auto printed_by = [&](const command_line& line) {
+    std::ostringstream caught;
+    std::streambuf* const before = std::cout.rdbuf(caught.rdbuf());
+    const run_result run = run_program(line);
+    std::cout.rdbuf(before);
+    CHECK(run.exit_code == 0);
+    return caught.str();
+  };
+  const std::string told = printed_by(folder.line("model.pt"));
+  const json report = report_of(folder.line("again.pt"));
+  std::ostringstream expected;
+  for (const json& epoch : report["epochs"]) {
+    expected << "epoch=" << epoch["epoch"].get<int>() << "\nloss=" << epoch["loss"].get<double>()
+             << "\nclean_accuracy=" << epoch["clean"].get<double>()
+             << "\nrobust_accuracy=" << epoch["pgd"].get<double>() << '\n';
+  }
+  CHECK(told == expected.str());
+  CHECK(printed_by(folder.line("quiet.pt", {"--json"})).empty());
+}
+
+TEST_CASE("an environment that is no place to meet is refused by name") {
+  const training_folder folder;
+  ::setenv("WORLD_SIZE", "many", 1);
+  CHECK(error_of(folder.line("model.pt"), 2) == "WORLD_SIZE=\"many\": must be a whole number from 1 to 2147483647");
+  ::setenv("WORLD_SIZE", "2", 1);
+  CHECK(contains(error_of(folder.line("model.pt"), 2), "RANK is not set"));
+  ::unsetenv("WORLD_SIZE");
 }
 
 TEST_CASE("a new network trains, and resumes exactly, as well [slow]") {

@@ -59,7 +59,7 @@ class Monitor:
 
     def status(self, until=lambda status: True):
         """What the monitor knows, once it knows enough: it works on what it was sent on a thread of its own."""
-        for _ in range(200):
+        for _ in range(1800):  # beside a server it works only while the processor is free
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
             connection.request("GET", "/status")
             status = json.loads(connection.getresponse().read())

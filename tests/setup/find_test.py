@@ -92,7 +92,7 @@ class compilers(unittest.TestCase):
                 succeeded, said = cmake_script(HERE / "../../cmake/compiler.cmake", CMAKE_CXX_COMPILER="/usr/bin/c++",
                                                CMAKE_CXX_COMPILER_ID=kind, CMAKE_CXX_COMPILER_VERSION=version)
                 self.assertFalse(succeeded)
-                self.assertIn(f"/usr/bin/c++ is {kind} {version}; redoubt needs g++ >= 12 or clang >= 14.", said)
+                self.assertIn(f"/usr/bin/c++ is {kind} {version}; redoubt needs C++20: g++ >= 12 or clang >= 14.", said)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ struct adam {
   double decay = 0.9;           ///< of the mean gradient, in [0, 1)
   double square_decay = 0.999;  ///< of the mean square, in [0, 1)
   double small = 1e-8;          ///< keeps the divisor away from zero; > 0
-  at::Tensor mean = {};
-  at::Tensor square = {};
+  at::Tensor mean = {};         ///< [N, ...] running mean of the gradient: the rule's own
+  at::Tensor square = {};       ///< [N, ...] running mean of its square: the rule's own
 
+  /// The next perturbation [N, ...]; takes the gradient into its means. A NaN in it counts as 0.
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& /*ball*/, const step_view& now) {
     const at::Tensor gradient = now.gradient.nan_to_num(0, 0, 0);
@@ -33,6 +34,7 @@ struct adam {
     return now.point.sub(now.x).add_(now.length.scale_(step));
   }
 
+  /// The rule for the samples `rows` (int64 [M]), with what it has gathered of them.
   [[nodiscard]] adam at(const at::Tensor& rows) const {
     return {decay, square_decay, small, tensor_at(mean, rows), tensor_at(square, rows)};
   }

@@ -27,12 +27,14 @@ template <class Attack, class Model>
 /// Called like the attack that it holds, with the same guarantees and errors.
 class any_attack {
  public:
+  /// Holds a copy of `attack`: anything that is called as attack(model, x, y, rows).
   template <class Attack>
   requires(!std::same_as<std::remove_cvref_t<Attack>, any_attack>)
       any_attack(Attack attack)  // NOLINT(google-explicit-constructor): a list of attacks is the spelling
       : run_{[attack = std::move(attack)](const classifier_view& model, const at::Tensor& x, const at::Tensor& y,
                                           const at::Tensor& rows) { return run_attack(attack, model, x, y, rows); }} {}
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

@@ -39,10 +39,11 @@ struct apgd {
   static_assert(a_ball<Ball>,
                 "apgd: the first part must be a ball (linf, l2, l1, or a type that meets redoubt::a_ball)");
 
-  Ball ball;
-  apgd_options options = {};
+  Ball ball;                  ///< the perturbations that are allowed
+  apgd_options options = {};  ///< all that can be set, each with a default
   const char* name = "apgd";  ///< what errors begin with
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

@@ -27,13 +27,14 @@ struct apgd_l1_step {
 
   /// What the rule keeps of its climb. Begins empty.
   struct memory {
-    detail::highest_point best;
-    at::Tensor factor;      ///< [N] the length of a step as a part of the first
-    at::Tensor moving;      ///< int64 [N] how many elements a step moves; >= 1
-    at::Tensor moved;       ///< [N] how many elements of the best point had moved at the last check
-    std::int64_t most = 1;  ///< no less than the largest of `moving`
-  } kept = {};
+    detail::highest_point best;  ///< each sample's best point so far, its gradient and loss
+    at::Tensor factor;           ///< [N] the length of a step as a part of the first
+    at::Tensor moving;           ///< int64 [N] how many elements a step moves; >= 1
+    at::Tensor moved;            ///< [N] how many elements of the best point had moved at the last check
+    std::int64_t most = 1;       ///< no less than the largest of `moving`
+  } kept = {};                   ///< the rule's own
 
+  /// The next perturbation [N, ...], before ball and box; takes `now` into what it keeps.
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& /*ball*/, const step_view& now) {
     at::Tensor from = now.point;
@@ -53,6 +54,7 @@ struct apgd_l1_step {
     return now.length.scale_(d).mul_(per_sample(kept.factor, d)).add_(from).sub_(now.x);
   }
 
+  /// The rule for the samples `rows` (int64 [M]), with what it keeps of them.
   [[nodiscard]] apgd_l1_step at(const at::Tensor& rows) const {
     return {first_share,
             {kept.best.at(rows), tensor_at(kept.factor, rows), tensor_at(kept.moving, rows),

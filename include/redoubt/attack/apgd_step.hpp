@@ -41,16 +41,17 @@ struct apgd_step {
 
   /// What the rule keeps of its climb. Begins empty.
   struct memory {
-    detail::highest_point best;
-    at::Tensor previous;      ///< [N, ...] the point before
-    at::Tensor last_loss;     ///< [N] there
-    at::Tensor factor;        ///< [N] the length of a step as a part of the first
-    at::Tensor rises;         ///< [N] how often the loss rose since the last checkpoint
-    at::Tensor checked_best;  ///< [N] the best loss at the last checkpoint
-    at::Tensor halved;        ///< bool [N]: whether the length halved there
-    int checked = 0;          ///< the last checkpoint's step
-  } kept = {};
+    detail::highest_point best;  ///< each sample's best point so far, its gradient and loss
+    at::Tensor previous;         ///< [N, ...] the point before
+    at::Tensor last_loss;        ///< [N] there
+    at::Tensor factor;           ///< [N] the length of a step as a part of the first
+    at::Tensor rises;            ///< [N] how often the loss rose since the last checkpoint
+    at::Tensor checked_best;     ///< [N] the best loss at the last checkpoint
+    at::Tensor halved;           ///< bool [N]: whether the length halved there
+    int checked = 0;             ///< the last checkpoint's step
+  } kept = {};                   ///< the rule's own
 
+  /// The next perturbation [N, ...], before ball and box; takes `now` into what it keeps.
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
     at::Tensor from = now.point;
@@ -78,6 +79,7 @@ struct apgd_step {
     return moved.sub_(now.x);
   }
 
+  /// The rule for the samples `rows` (int64 [M]), with what it keeps of them.
   [[nodiscard]] apgd_step at(const at::Tensor& rows) const {
     return {rho,
             inertia,

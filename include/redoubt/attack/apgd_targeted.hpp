@@ -64,9 +64,10 @@ struct apgd_targeted {
   static_assert(a_ball<Ball>,
                 "apgd_targeted: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball)");
 
-  Ball ball;
-  apgd_targeted_options options = {};
+  Ball ball;                           ///< the perturbations that are allowed
+  apgd_targeted_options options = {};  ///< all that can be set, each with a default
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

@@ -22,10 +22,10 @@ enum class auto_attack_version {
 
 /// Tuning of `auto_attack`. The defaults are the published ones, and what a robust accuracy "under AutoAttack" means.
 struct auto_attack_options {
-  auto_attack_version version = auto_attack_version::standard;
-  redoubt::box box = {};   ///< every value of the result lies inside
-  std::uint64_t seed = 0;  ///< of every random draw
-  int steps = 100;         ///< of the APGDs and FAB, a run
+  auto_attack_version version = auto_attack_version::standard;  ///< which attacks are run
+  redoubt::box box = {};                                        ///< every value of the result lies inside
+  std::uint64_t seed = 0;                                       ///< of every random draw
+  int steps = 100;                                              ///< of the APGDs and FAB, a run
   int target_classes = 9;  ///< of targeted APGD and FAB: the most likely wrong classes, or all there are
   int queries = 5000;      ///< of Square, a sample
   int eot = 20;            ///< gradients averaged a step by the randomised version
@@ -42,9 +42,10 @@ struct auto_attack {
   static_assert(a_ball<Ball>,
                 "auto_attack: the first part must be a ball (linf, l2, l1, or a type that meets redoubt::a_ball)");
 
-  Ball ball;
-  auto_attack_options options = {};
+  Ball ball;                         ///< the perturbations that are allowed
+  auto_attack_options options = {};  ///< all that can be set, each with a default
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

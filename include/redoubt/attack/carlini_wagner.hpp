@@ -59,10 +59,11 @@ struct carlini_wagner_options {
 ///
 /// Guarantees and errors are those of `pgd`. Cost: up to search_steps x steps x (forward + input gradient).
 struct carlini_wagner {
-  l2 ball;
-  carlini_wagner_options options = {};
+  l2 ball;                              ///< how far a perturbation may go, in l2
+  carlini_wagner_options options = {};  ///< all that can be set, each with a default
   const char* name = "carlini_wagner";  ///< what errors begin with
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

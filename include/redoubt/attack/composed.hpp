@@ -15,8 +15,10 @@ namespace redoubt {
 /// sample follow their samples. Of none it hands the point on.
 class composed {
  public:
+  /// The parts in the order in which they are done; none will do.
   composed(std::initializer_list<input_transform> parts) : parts_(parts) {}
 
+  /// The input after all parts, from `point` [N, ...]; `rows` int64 [N]. Throws what a part throws.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& point, const at::Tensor& rows, const draw& where) const {
     at::Tensor input = point;
     draw own = where;
@@ -27,6 +29,7 @@ class composed {
     return input;
   }
 
+  /// The parts for the samples `rows` (int64 [M]).
   [[nodiscard]] composed at(const at::Tensor& rows) const {
     composed some{};
     for (const input_transform& part : parts_) {

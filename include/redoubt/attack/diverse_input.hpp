@@ -24,6 +24,7 @@ struct diverse_input {
   double least = 0.9;        ///< smallest side, as a share of the image's, in (0, 1]
   double fill = 0;           ///< what the padding holds
 
+  /// The model's input for `point` [N, ...], of its shape; differentiable in `point`.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& point, const at::Tensor& rows, const draw& where) const {
     require(probability >= 0 && probability <= 1, "diverse_input: probability must lie in [0, 1], got ", probability);
     require(least > 0 && least <= 1, "diverse_input: least must lie in (0, 1], got ", least);

@@ -71,10 +71,11 @@ struct fab {
   static_assert(detail::reaches_hyperplanes<Ball>,
                 "fab: the ball must be linf, l2 or l1: what is nearest on a hyperplane in a box is known for these");
 
-  Ball ball;
-  fab_options options = {};
+  Ball ball;                 ///< the perturbations that are allowed
+  fab_options options = {};  ///< all that can be set, each with a default
   const char* name = "fab";  ///< what errors begin with
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

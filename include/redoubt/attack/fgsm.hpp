@@ -27,9 +27,10 @@ struct fgsm {
                 "fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball: "
                 "radius, length, project_, steepest, sample)");
 
-  Ball ball;
-  fgsm_options options = {};
+  Ball ball;                  ///< the perturbations that are allowed
+  fgsm_options options = {};  ///< all that can be set, each with a default
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

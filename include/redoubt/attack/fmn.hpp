@@ -64,10 +64,11 @@ struct fmn {
   static_assert(a_ball<Ball>,
                 "fmn: the first part must be a ball (linf, l2, l1, l0, or a type that meets redoubt::a_ball)");
 
-  Ball ball;
-  fmn_options options = {};
+  Ball ball;                 ///< the perturbations that are allowed
+  fmn_options options = {};  ///< all that can be set, each with a default
   const char* name = "fmn";  ///< what errors begin with
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

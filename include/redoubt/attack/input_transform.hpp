@@ -16,6 +16,7 @@ concept a_transform = requires(const T& transform, const at::Tensor& point, cons
 
 /// What is said of a callable that is no input transform.
 struct transform_form {
+  /// Does not compile, and names the concept, where `Callable` does not fit.
   template <class Callable, class /*Signature*/>
   static constexpr void check() {
     static_assert(a_transform<Callable>,

@@ -16,10 +16,10 @@ struct mi_fgsm_options {
   redoubt::box box = {};                 ///< every value of the result lies inside
   bool targeted = false;                 ///< y are the labels to reach, not to leave
   std::uint64_t seed = 0;                ///< of the transform's draws
-  iterate keep = iterate::best;
-  bool drop_fooled = false;        ///< a sample's first point that fools stands
-  input_transform transform = {};  ///< done to a point before the model sees it for a gradient
-  int eot = 1;                     ///< gradients averaged a step, over the draws of transform and model; >= 1
+  iterate keep = iterate::best;          ///< which of the points visited is returned
+  bool drop_fooled = false;              ///< a sample's first point that fools stands
+  input_transform transform = {};        ///< done to a point before the model sees it for a gradient
+  int eot = 1;                           ///< gradients averaged a step, over the draws of transform and model; >= 1
 
   /// The options of the `pgd` that the attack of this radius is.
   [[nodiscard]] pgd_options for_radius(const char* who, const extent& radius) const {
@@ -51,9 +51,10 @@ struct mi_fgsm {
                 "mi_fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball: "
                 "radius, length, project_, steepest, sample)");
 
-  Ball ball;
-  mi_fgsm_options options = {};
+  Ball ball;                     ///< the perturbations that are allowed
+  mi_fgsm_options options = {};  ///< all that can be set, each with a default
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

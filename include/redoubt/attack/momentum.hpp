@@ -57,6 +57,7 @@ struct momentum {
   double decay = 1;          ///< of the gradients gathered so far; >= 0; 0 is a constant step
   at::Tensor gathered = {};  ///< [N, ...] m: the rule's own
 
+  /// The next perturbation [N, ...], before ball and box; takes `now` into what it keeps.
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
     gather(now.gradient);
@@ -87,6 +88,7 @@ struct momentum {
     }
   }
 
+  /// The rule for the samples `rows` (int64 [M]), with what it keeps of them.
   [[nodiscard]] momentum at(const at::Tensor& rows) const { return {decay, tensor_at(gathered, rows)}; }
 
  private:
@@ -108,12 +110,14 @@ struct nesterov {
   momentum inner = {};    ///< the rule's own
   at::Tensor ahead = {};  ///< [N, ...] from the point to where it looks: the rule's own
 
+  /// The perturbation [N, ...] at which the next gradient is taken.
   template <a_ball Ball>
   [[nodiscard]] at::Tensor look(const Ball& /*ball*/, const at::Tensor& x, const at::Tensor& point) const {
     at::Tensor d = point.sub(x);
     return ahead.defined() ? d.add_(ahead) : d;
   }
 
+  /// The next perturbation [N, ...], before ball and box; takes `now` into what it keeps.
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) {
     inner.decay = decay;
@@ -125,6 +129,7 @@ struct nesterov {
     return now.point.sub(now.x).addcmul_(step, length);
   }
 
+  /// The rule for the samples `rows` (int64 [M]), with what it keeps of them.
   [[nodiscard]] nesterov at(const at::Tensor& rows) const { return {decay, inner.at(rows), tensor_at(ahead, rows)}; }
 };
 

@@ -8,6 +8,7 @@
 
 namespace redoubt {
 
+/// Tuning of `ni_fgsm`: that of `mi_fgsm`.
 using ni_fgsm_options = mi_fgsm_options;
 
 /// The Nesterov iterative fast gradient method: `mi_fgsm` that takes each gradient ahead, where the momentum leads.
@@ -21,9 +22,10 @@ struct ni_fgsm {
                 "ni_fgsm: the first part must be a ball (linf, l2, or a type that meets redoubt::a_ball: "
                 "radius, length, project_, steepest, sample)");
 
-  Ball ball;
-  ni_fgsm_options options = {};
+  Ball ball;                     ///< the perturbations that are allowed
+  ni_fgsm_options options = {};  ///< all that can be set, each with a default
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

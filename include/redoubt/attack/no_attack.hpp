@@ -6,6 +6,7 @@ namespace redoubt {
 
 /// Returns x as it is: the accuracy under it is the clean accuracy, and training with it is standard training.
 struct no_attack {
+  /// x itself.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& /*model*/, const at::Tensor& x, const at::Tensor& /*y*/,
                                       const at::Tensor& /*rows*/ = {}) const {

@@ -44,11 +44,12 @@ struct pgd {
                 "pgd: the third part must be a step rule (constant_step, momentum, or a type that meets "
                 "redoubt::a_step_rule: next(ball, step_view) -> perturbation)");
 
-  Ball ball;
-  pgd_options options = {};
-  Rule rule = {};
+  Ball ball;                 ///< the perturbations that are allowed
+  pgd_options options = {};  ///< all that can be set, each with a default
+  Rule rule = {};            ///< how each step moves
   const char* name = "pgd";  ///< what errors begin with
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

@@ -27,13 +27,13 @@ struct pgd_options {
   redoubt::box box = {};                 ///< every value of the result lies inside
   bool targeted = false;                 ///< y are the labels to reach, not to leave
   std::uint64_t seed = 0;                ///< of the random starts
-  iterate keep = iterate::best;
-  bool drop_fooled = false;        ///< a sample's first point that fools stands: the same outcomes, for less
-  start_function start = {};       ///< where each restart begins, instead of what `random_start` says
-  input_transform transform = {};  ///< done to a point before the model sees it for a gradient
-  stop_rule stop = {};             ///< which samples to stop work on; needs `iterate::best`
-  int eot = 1;                     ///< gradients averaged a step, over the draws of transform and model; >= 1
-  bool shrink_radius = true;       ///< begin in wider balls where the ball asks for it (l1)
+  iterate keep = iterate::best;          ///< which of the points visited is returned
+  bool drop_fooled = false;              ///< a sample's first point that fools stands: the same outcomes, for less
+  start_function start = {};             ///< where each restart begins, instead of what `random_start` says
+  input_transform transform = {};        ///< done to a point before the model sees it for a gradient
+  stop_rule stop = {};                   ///< which samples to stop work on; needs `iterate::best`
+  int eot = 1;                           ///< gradients averaged a step, over the draws of transform and model; >= 1
+  bool shrink_radius = true;             ///< begin in wider balls where the ball asks for it (l1)
 };
 
 }  // namespace redoubt

@@ -9,7 +9,7 @@ namespace redoubt {
 
 /// One attack's share in an attack that is made of several.
 struct attack_stage {
-  std::string name;
+  std::string name;    ///< as reports show it
   at::Tensor fooled;   ///< bool [N]: fooled by this one, and by none before it
   double seconds = 0;  ///< wall clock
 };

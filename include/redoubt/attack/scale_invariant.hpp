@@ -18,6 +18,7 @@ namespace redoubt {
 struct scale_invariant {
   int copies = 5;  ///< scales 1, 1/2, ..., 1/2^(copies - 1), in [1, 64]
 
+  /// The model's input for `point` [N, ...], of its shape; differentiable in `point`.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& point, const at::Tensor& /*rows*/, const draw& where) const {
     require(copies >= 1 && copies <= 64, "scale_invariant: copies must lie in [1, 64], got ", copies);
     const auto halvings = static_cast<int>(where.step % static_cast<std::uint32_t>(copies));

@@ -57,10 +57,11 @@ struct spsa {
                 "spsa: the third part must be a step rule (constant_step, adam, or a type that meets "
                 "redoubt::a_step_rule: next(ball, step_view) -> perturbation)");
 
-  Ball ball;
-  spsa_options options = {};
-  Rule rule = {};
+  Ball ball;                  ///< the perturbations that are allowed
+  spsa_options options = {};  ///< all that can be set, each with a default
+  Rule rule = {};             ///< how each step moves
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

@@ -53,9 +53,10 @@ struct square {
       requires(const Ball& ball, const at::Tensor& t) { detail::square_moves(ball, t, t, t); },
       "square: proposes over linf, l2 and l1; for other balls there is spsa");
 
-  Ball ball;
-  square_options options = {};
+  Ball ball;                    ///< the perturbations that are allowed
+  square_options options = {};  ///< all that can be set, each with a default
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

@@ -18,6 +18,7 @@ concept a_start = requires(const S& start, const at::Tensor& x, const at::Tensor
 
 /// What is said of a callable that is no start.
 struct start_form {
+  /// Does not compile, and names the concept, where `Callable` does not fit.
   template <class Callable, class /*Signature*/>
   static constexpr void check() {
     static_assert(a_start<Callable>,
@@ -40,12 +41,14 @@ using start_function =
 struct start_at {
   at::Tensor points;  ///< [N, ...] like x: points, not perturbations
 
+  /// The perturbation `points` - x, of x's shape and dtype.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x, const at::Tensor& /*rows*/, const draw& /*where*/) const {
     require(points.defined() && points.sizes() == x.sizes(), "start_at: needs a point for each sample, of shape ",
             x.sizes(), ", has ", points.sizes());
     return points.detach().to(x.options()).sub(x);
   }
 
+  /// The start for the samples `rows` (int64 [M]); throws std::invalid_argument for one that has no point.
   [[nodiscard]] start_at at(const at::Tensor& rows) const {
     if (points.defined() && rows.size(0) > 0) {
       const auto last = rows.max().item<std::int64_t>();

@@ -17,9 +17,9 @@ struct step_view {
   at::Tensor loss = {};      ///< [N] the climbed loss there
   at::Tensor fooled = {};    ///< bool [N]: the model is fooled there
   extent length = 0;         ///< the length of a step that the options ask for
-  redoubt::box box = {};
-  int step = 0;   ///< 0 for a restart's first gradient
-  int steps = 0;  ///< how many gradients a restart takes
+  redoubt::box box = {};     ///< every point of the climb lies inside
+  int step = 0;              ///< 0 for a restart's first gradient
+  int steps = 0;             ///< how many gradients a restart takes
 };
 
 /// How an attack moves: `next` maps what a gradient showed to the next perturbation d = x' - x [N, ...].
@@ -57,12 +57,14 @@ template <a_ball Ball>
 /// In one pass where the ball can (`steps_at_once`).
 /// Source: Madry et al. 2018 (arXiv:1706.06083), section 2.1.
 struct constant_step {
+  /// The next perturbation [N, ...], before ball and box.
   template <a_ball Ball>
   [[nodiscard]] at::Tensor next(const Ball& ball, const step_view& now) const {
     at::Tensor step = steepest_step(ball, now.gradient, now);
     return now.length.scale_(step).add_(now.point).sub_(now.x);
   }
 
+  /// Moves `now.point` a whole step where the ball can at once; whether it did.
   template <a_ball Ball>
   [[nodiscard]] bool move_(const Ball& ball, step_view& now) const {
     if constexpr (steps_at_once<Ball>) {

@@ -16,6 +16,7 @@ concept a_stop_rule = requires(const S& stop, const step_view& now) {
 
 /// What is said of a callable that is no stopping rule.
 struct stop_form {
+  /// Does not compile, and names the concept, where `Callable` does not fit.
   template <class Callable, class /*Signature*/>
   static constexpr void check() {
     static_assert(a_stop_rule<Callable>,

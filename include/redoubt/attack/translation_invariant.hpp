@@ -22,6 +22,7 @@ struct translation_invariant {
   std::int64_t radius = 7;  ///< pixels from the kernel's centre to its edge; >= 0
   double deviations = 3;    ///< standard deviations from the kernel's centre to its edge; >= 0
 
+  /// The model's input for `point` [N, ...], of its shape; differentiable in `point`.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& point, const at::Tensor& /*rows*/,
                                       const draw& /*where*/) const {
     require(radius >= 0, "translation_invariant: radius must not be negative, got ", radius);

@@ -19,8 +19,8 @@ namespace redoubt {
 
 /// An attack under the name that a report shows it by.
 struct named_attack {
-  std::string name;
-  any_attack attack;
+  std::string name;   ///< as reports show it
+  any_attack attack;  ///< what is run
 };
 
 /// The worst case over several attacks: each attacks the samples that none before it has fooled.
@@ -29,8 +29,9 @@ struct named_attack {
 /// whom. Untargeted. Each adversarial example is classified anew, so that nothing rests on an attack's own word.
 /// Call, guarantees and errors are those of the attacks. Cost: that of each attack on what is left, and a forward.
 struct worst_case {
-  std::vector<named_attack> attacks;
+  std::vector<named_attack> attacks;  ///< in the order in which they are run; at least one
 
+  /// x' like x [N, ...], an adversarial example for each sample: what `run` gives, without the rest.
   template <class Model>
   [[nodiscard]] at::Tensor operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                       const at::Tensor& rows = {}) const {

@@ -15,11 +15,14 @@ namespace redoubt {
 /// Converts from both, so that `.box = {0, 1}` and `.box = {lowest, highest}` read alike.
 class bound {
  public:
-  bound(double number) : number_{number} {}                        // NOLINT(google-explicit-constructor)
+  /// One number for all elements, in units of the input.
+  bound(double number) : number_{number} {}  // NOLINT(google-explicit-constructor)
+  /// A number per channel [C]; throws std::invalid_argument for a tensor of another shape.
   bound(at::Tensor per_channel) : each_{std::move(per_channel)} {  // NOLINT(google-explicit-constructor)
     require(each_.defined() && each_.dim() == 1, "box: bounds are a number, or one per channel [C]");
   }
 
+  /// Whether there is a number per channel.
   [[nodiscard]] bool is_per_channel() const { return each_.defined(); }
 
   /// The number, where there is one for all elements.
@@ -56,8 +59,8 @@ class bound {
 
 /// The interval that every input value must stay in: [0, 1] for images. Its bounds may differ by channel.
 struct box {
-  bound lower = 0;
-  bound upper = 1;
+  bound lower = 0;  ///< smallest value allowed, in units of the input
+  bound upper = 1;  ///< largest value allowed, in units of the input
 
   /// The nearest point of the box, for every element of x [N, ...].
   [[nodiscard]] at::Tensor clamp(const at::Tensor& x) const {

@@ -26,12 +26,15 @@ namespace redoubt {
 /// Converts from both, so that `.radius = 0.1` and `.radius = radii` read alike.
 class extent {
  public:
-  extent(double number) : number_{number} {}                      // NOLINT(google-explicit-constructor)
+  /// One number for all samples.
+  extent(double number) : number_{number} {}  // NOLINT(google-explicit-constructor)
+  /// A number per sample [N]; throws std::invalid_argument for an undefined tensor.
   extent(at::Tensor per_sample) : each_{std::move(per_sample)} {  // NOLINT(google-explicit-constructor)
     // Else it would pass for the number 0: a radius that attacks nothing.
     require(each_.defined(), "extent: the tensor of one number per sample is undefined");
   }
 
+  /// Whether there is a number per sample.
   [[nodiscard]] bool is_per_sample() const { return each_.defined(); }
 
   /// The number, where there is one for all samples.

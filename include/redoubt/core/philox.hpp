@@ -49,14 +49,18 @@ namespace redoubt {
 /// belong to a sample are keyed by that sample instead, see core/random.hpp.
 class philox_sequence {
  public:
-  using result_type = std::uint32_t;
+  using result_type = std::uint32_t;  ///< 32 random bits
 
+  /// The sequence `stream` of `seed`, from its first number.
   explicit constexpr philox_sequence(std::uint64_t seed, std::uint64_t stream = 0)
       : key_{philox_key(seed)}, stream_{philox_key(stream)} {}
 
+  /// The smallest number: 0.
   [[nodiscard]] static constexpr result_type min() { return 0; }
+  /// The largest number: 2^32 - 1.
   [[nodiscard]] static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
 
+  /// The next 32 random bits.
   constexpr result_type operator()() {
     const auto lane = static_cast<std::size_t>(position_ % 4);
     if (lane == 0) {

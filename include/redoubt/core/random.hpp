@@ -6,6 +6,7 @@
 #include <redoubt/core/detail/device.hpp>
 #include <redoubt/core/detail/device_draw.hpp>
 #include <redoubt/core/detail/draws.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/philox.hpp>
 
@@ -13,9 +14,9 @@ namespace redoubt {
 
 /// Where a random draw stands: with the sample's row these numbers decide it, and nothing else does.
 struct draw {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;     ///< of the whole attack or training
   std::uint32_t restart = 0;  ///< below 65,536
-  std::uint32_t step = 0;
+  std::uint32_t step = 0;     ///< of the restart
 };
 
 namespace detail {
@@ -24,7 +25,7 @@ namespace detail {
 inline void draw_on_device(at::Tensor& values, const at::Tensor& rows, const draw& where, distribution of) {
   queue_on(values.device(), redoubt_cuda_draw,
            device_draw{.to = values.mutable_data_ptr<float>(),
-                       .rows = rows.const_data_ptr<std::int64_t>(),
+                       .rows = detail::elements_of<std::int64_t>(rows),
                        .samples = values.size(0),
                        .size = values.numel() / values.size(0),
                        .seed = where.seed,
@@ -57,7 +58,7 @@ template <class Number>
     return values;
   }
   const at::Tensor each = index.to(at::kCPU);
-  const std::int64_t* const row = each.const_data_ptr<std::int64_t>();
+  const std::int64_t* const row = detail::elements_of<std::int64_t>(each);
   const std::int64_t width = samples == 0 ? 0 : like.numel() / samples;
   const auto key = philox_key(where.seed);
   float* out = values.mutable_data_ptr<float>();

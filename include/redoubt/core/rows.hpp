@@ -38,6 +38,7 @@ template <class Part>
 
 /// What a `row_function` says of a callable that does not fit, if its kind says nothing better.
 struct any_form {
+  /// Does not compile where `Callable` does not fit `Signature`.
   template <class Callable, class Signature>
   static constexpr void check() {
     static_assert(std::is_constructible_v<std::function<Signature>, const Callable&>,
@@ -45,6 +46,7 @@ struct any_form {
   }
 };
 
+/// A part of an attack as a value; see what is said of `Signature` = Result(Arguments...).
 template <class Signature, class Form = any_form>
 class row_function;
 
@@ -58,6 +60,7 @@ class row_function<Result(Arguments...), Form> {
  public:
   row_function() = default;
 
+  /// Holds a copy of `callable`. One that does not fit does not compile, and `Form` says why.
   template <class Callable>
   requires(!std::same_as<std::remove_cvref_t<Callable>, row_function>)
       row_function(Callable callable) {  // NOLINT(google-explicit-constructor): `.loss = dlr{}` is the spelling
@@ -69,10 +72,13 @@ class row_function<Result(Arguments...), Form> {
     }
   }
 
+  /// Whether it holds a callable.
   explicit operator bool() const { return static_cast<bool>(call_); }
 
+  /// Calls what it holds; throws std::bad_function_call where it holds nothing.
   Result operator()(Arguments... arguments) const { return call_(arguments...); }
 
+  /// The callable for the samples `rows` (int64 [M]): its own `at`, or itself where it keeps nothing per sample.
   [[nodiscard]] row_function at(const at::Tensor& rows) const { return at_ ? at_(rows) : row_function{}; }
 
   /// Whether the callable keeps something per sample.

@@ -21,7 +21,7 @@ struct adwin_options {
   int max_buckets = 5;        ///< buckets of each size before two are merged: more is finer and slower; >= 1
   int min_window_length = 5;  ///< neither side of a cut is shorter; >= 1
   int grace_period = 10;      ///< no check until the window is longer than this; >= 0
-  after_alarm on_alarm = after_alarm::restart;
+  after_alarm on_alarm = after_alarm::restart;  ///< what happens to the window at an alarm
 };
 
 /// ADWIN: a window that grows while its values agree and drops its past when they do not (Bifet & Gavalda 2007).
@@ -40,9 +40,11 @@ struct adwin_options {
 /// Memory and a check are O(max_buckets * log(width)); allocates only when the width first passes a power of two.
 class adwin {
  public:
+  /// Throws std::invalid_argument for options out of range.
   explicit adwin(adwin_options options = {})
       : options_{checked(options)}, window_{options.max_buckets}, until_check_{options.clock} {}
 
+  /// Reads the next value. Says whether it alarms; starts afresh after `drift`.
   alarm update(double value) {
     detail::require_finite(value, "adwin");
     if (drifted_ && options_.on_alarm == after_alarm::restart) {
@@ -57,20 +59,24 @@ class adwin {
     return drifted_ ? alarm::drift : alarm::none;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() {
     window_.clear();
     until_check_ = options_.clock;
     drifted_ = false;
   }
 
+  /// The mean of the window.
   [[nodiscard]] double statistic() const { return mean(); }
   [[nodiscard]] std::int64_t width() const { return window_.width(); }  ///< values in the window
   [[nodiscard]] double sum() const { return window_.sum(); }            ///< of the values in the window
+  /// The mean of the window; 0 while it is empty.
   [[nodiscard]] double mean() const { return width() > 0 ? sum() / static_cast<double>(width()) : 0; }
   /// Population variance of the window, up to what merging and dropping buckets lost.
   [[nodiscard]] double variance() const {
     return width() > 0 ? window_.squared_deviations() / static_cast<double>(width()) : 0;
   }
+  /// As they were given.
   [[nodiscard]] const adwin_options& options() const { return options_; }
 
  private:

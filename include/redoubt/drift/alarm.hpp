@@ -2,9 +2,13 @@
 
 namespace redoubt {
 
-/// What a streaming detector says after a value: nothing, "a change may be coming", or "the stream has changed".
+/// What a streaming detector says after a value.
 ///
 /// Detectors without a warning zone only ever say `none` and `drift`.
-enum class alarm { none, warning, drift };
+enum class alarm {
+  none,     ///< nothing
+  warning,  ///< a change may be coming
+  drift     ///< the stream has changed
+};
 
 }  // namespace redoubt

@@ -11,11 +11,12 @@
 
 namespace redoubt {
 
+/// Tuning of `cusum_threshold`.
 struct calibration_options {
   double run_length = 1e6;  ///< values that a healthy stream should last on average until a false alarm; >= 1
   double slack = 0;         ///< of the cusum to calibrate
   int excursions = 20;      ///< excursions above the threshold to see in the simulation: its precision; >= 1
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;   ///< of the simulation
 };
 
 /// The threshold at which an upward `cusum` with target 0 over healthy scores alarms once in `run_length` values.

@@ -31,12 +31,14 @@ struct cusum_options {
 /// O(1), no allocation.
 class cusum {
  public:
+  /// Throws std::invalid_argument for options out of range.
   explicit cusum(cusum_options options = {}) : options_{options} {
     require(std::isfinite(options.target), "cusum: target must be a finite number, got ", options.target);
     detail::require_at_least(options.slack, 0, "cusum: slack");
     detail::require_positive(options.threshold, "cusum: threshold");
   }
 
+  /// Reads the next value. Says whether it alarms; starts afresh after `drift`.
   alarm update(double value) {
     detail::require_finite(value, "cusum");
     if (drifted_) {
@@ -50,6 +52,7 @@ class cusum {
     return drifted_ ? alarm::drift : alarm::none;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() {
     up_ = down_ = 0;
     count_ = 0;
@@ -75,6 +78,7 @@ class cusum {
   [[nodiscard]] std::int64_t count() const { return count_; }  ///< values since the last start
   [[nodiscard]] double rise() const { return up_; }            ///< U
   [[nodiscard]] double fall() const { return down_; }          ///< D
+  /// As they were given.
   [[nodiscard]] const cusum_options& options() const { return options_; }
 
  private:

@@ -34,6 +34,7 @@ struct ddm_options {
 /// O(1), no allocation.
 class ddm {
  public:
+  /// Throws std::invalid_argument for options out of range.
   explicit ddm(ddm_options options = {}) : options_{options} {
     detail::require_at_least(options.warm_start, 0, "ddm: warm_start");
     detail::require_positive(options.warning_threshold, "ddm: warning_threshold");
@@ -42,6 +43,7 @@ class ddm {
             options.warning_threshold, "), got ", options.drift_threshold);
   }
 
+  /// Reads the next value, 1 for an error, else 0. Says whether it alarms; starts afresh after `drift`.
   alarm update(double error) {
     detail::require_bit(error, "ddm");
     if (last_ == alarm::drift) {
@@ -54,6 +56,7 @@ class ddm {
     return last_;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() { *this = ddm{options_}; }
 
   /// (p + s - p_min) / s_min: how many standard deviations above its best the error rate is; 0 during the warm start.
@@ -62,11 +65,13 @@ class ddm {
     return excess > 0 ? excess / best_deviation_ : 0;
   }
 
+  /// Whether the last value raised a warning.
   [[nodiscard]] bool in_warning_zone() const { return last_ == alarm::warning; }
   [[nodiscard]] std::int64_t count() const { return rate_.count; }         ///< values since the last start
   [[nodiscard]] double error_rate() const { return rate_.mean; }           ///< p
   [[nodiscard]] double best_rate() const { return best_rate_; }            ///< p_min; infinite during the warm start
   [[nodiscard]] double best_deviation() const { return best_deviation_; }  ///< s_min
+  /// As they were given.
   [[nodiscard]] const ddm_options& options() const { return options_; }
 
  private:

@@ -24,7 +24,10 @@ struct e_detector_options {
 };
 
 /// How an e-detector adds up its evidence.
-enum class e_rule { shiryaev_roberts, cusum };
+enum class e_rule {
+  shiryaev_roberts,  ///< the sum over all possible times of the change: sooner
+  cusum              ///< the largest over them: rarer, and later
+};
 
 /// An e-detector: alarms on a mean above a stated limit, with a proven average run length (Shin, Ramdas, Rinaldo 2023,
 /// "E-detectors: a nonparametric framework for sequential change detection"). Use as `e_sr` or `e_cusum`.
@@ -43,6 +46,7 @@ enum class e_rule { shiryaev_roberts, cusum };
 template <e_rule Rule>
 class e_detector {
  public:
+  /// Throws std::invalid_argument for options out of range.
   explicit e_detector(e_detector_options options) : options_{std::move(options)} {
     require(!std::isnan(options_.healthy), name, ": healthy has to be given: the largest mean of a healthy stream");
     detail::require_fraction(options_.healthy, name_healthy);
@@ -59,6 +63,7 @@ class e_detector {
     evidence_.assign(options_.lambdas.size(), 0.0);
   }
 
+  /// Reads the next value, in [0, 1]. Says whether it alarms; starts afresh after `drift`.
   alarm update(double loss) {
     detail::require_unit(loss, name);
     if (drifted_) {
@@ -76,6 +81,7 @@ class e_detector {
     return drifted_ ? alarm::drift : alarm::none;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() {
     std::fill(evidence_.begin(), evidence_.end(), 0.0);
     mean_ = 0;

@@ -30,6 +30,7 @@ struct eddm_options {
 /// O(1), no allocation.
 class eddm {
  public:
+  /// Throws std::invalid_argument for options out of range.
   explicit eddm(eddm_options options = {}) : options_{options} {
     detail::require_at_least(options.warm_start, 0, "eddm: warm_start");
     require(options.beta > 0 && options.beta <= 1, "eddm: beta must lie in (0, 1], got ", options.beta);
@@ -37,6 +38,7 @@ class eddm {
             ", 1], got ", options.alpha);
   }
 
+  /// Reads the next value, 1 for an error, else 0. Says whether it alarms; starts afresh after `drift`.
   alarm update(double error) {
     detail::require_bit(error, "eddm");
     if (drifted_) {
@@ -53,6 +55,7 @@ class eddm {
     return drifted_ ? alarm::drift : warned_ ? alarm::warning : alarm::none;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() { *this = eddm{options_}; }
 
   /// The present m + 2 s as a share of the greatest seen: below alpha it warns, below beta it alarms; 1 at first.
@@ -64,6 +67,7 @@ class eddm {
   [[nodiscard]] std::int64_t errors() const { return distances_.first.count; }  ///< errors since the last start
   [[nodiscard]] double mean_distance() const { return distances_.first.mean; }  ///< values from one error to the next
   [[nodiscard]] double greatest_level() const { return greatest_; }             ///< greatest m + 2 s; -1 at first
+  /// As they were given.
   [[nodiscard]] const eddm_options& options() const { return options_; }
 
  private:

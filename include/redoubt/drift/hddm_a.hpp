@@ -30,6 +30,7 @@ struct hddm_a_options {
 /// O(1), no allocation.
 class hddm_a {
  public:
+  /// Throws std::invalid_argument for options out of range.
   explicit hddm_a(hddm_a_options options = {}) : options_{options} {
     detail::require_fraction(options.drift_confidence, "hddm_a: drift_confidence");
     detail::require_fraction(options.warning_confidence, "hddm_a: warning_confidence");
@@ -39,6 +40,7 @@ class hddm_a {
     warning_term_ = std::log(sides / options.warning_confidence);
   }
 
+  /// Reads the next value, in [0, 1]. Says whether it alarms; starts afresh after `drift`.
   alarm update(double value) {
     detail::require_unit(value, "hddm_a");
     if (drifted_) {
@@ -56,6 +58,7 @@ class hddm_a {
     return drifted_ ? alarm::drift : warned_ ? alarm::warning : alarm::none;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() {
     all_ = lowest_ = highest_ = {};
     warned_ = drifted_ = false;
@@ -71,7 +74,8 @@ class hddm_a {
   [[nodiscard]] double lowest_mean() const { return lowest_.mean; }          ///< of the prefix a rise is measured from
   [[nodiscard]] std::int64_t lowest_count() const { return lowest_.count; }  ///< its length
   [[nodiscard]] double highest_mean() const { return highest_.mean; }        ///< of the prefix a fall is measured from
-  [[nodiscard]] std::int64_t highest_count() const { return highest_.count; }
+  [[nodiscard]] std::int64_t highest_count() const { return highest_.count; }  ///< its length
+  /// As they were given.
   [[nodiscard]] const hddm_a_options& options() const { return options_; }
 
  private:

@@ -30,6 +30,7 @@ struct hddm_w_options {
 /// O(1), no allocation.
 class hddm_w {
  public:
+  /// Throws std::invalid_argument for options out of range.
   explicit hddm_w(hddm_w_options options = {}) : options_{options} {
     detail::require_fraction(options.drift_confidence, "hddm_w: drift_confidence");
     detail::require_fraction(options.warning_confidence, "hddm_w: warning_confidence");
@@ -38,6 +39,7 @@ class hddm_w {
     warning_term_ = std::log(1.0 / options.warning_confidence);
   }
 
+  /// Reads the next value, in [0, 1]. Says whether it alarms; starts afresh after `drift`.
   alarm update(double value) {
     detail::require_unit(value, "hddm_w");
     if (drifted_) {
@@ -58,6 +60,7 @@ class hddm_w {
     return drifted_ ? alarm::drift : warned_ ? alarm::warning : alarm::none;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() {
     all_ = {};
     rise_ = fall_ = {};
@@ -72,6 +75,7 @@ class hddm_w {
   [[nodiscard]] double mean() const { return all_.mean; }                  ///< weighted, since the last start
   [[nodiscard]] double lowest_mean() const { return rise_.before.mean; }   ///< what a rise is measured from
   [[nodiscard]] double highest_mean() const { return fall_.before.mean; }  ///< what a fall is measured from
+  /// As they were given.
   [[nodiscard]] const hddm_w_options& options() const { return options_; }
 
  private:

@@ -21,14 +21,14 @@ enum class ks_alternative {
 /// Where the p-value comes from.
 enum class ks_method {
   automatic,  ///< exact up to 10,000 values a sample, else asymptotic (scipy's choice)
-  exact,
-  asymptotic
+  exact,      ///< counted, whatever the sizes: costs their product
+  asymptotic  ///< the limit for large samples
 };
 
 /// Tuning of `ks_test`.
 struct ks_test_options {
-  ks_alternative alternative = ks_alternative::two_sided;
-  ks_method method = ks_method::automatic;
+  ks_alternative alternative = ks_alternative::two_sided;  ///< which difference counts
+  ks_method method = ks_method::automatic;                 ///< where the p-value comes from
 };
 
 /// What `ks_test` finds.

@@ -33,6 +33,7 @@ struct page_hinkley_options {
 /// O(1), no allocation.
 class page_hinkley {
  public:
+  /// Throws std::invalid_argument for options out of range.
   explicit page_hinkley(page_hinkley_options options = {}) : options_{options} {
     detail::require_at_least(options.min_instances, 1, "page_hinkley: min_instances");
     detail::require_at_least(options.delta, 0, "page_hinkley: delta");
@@ -40,6 +41,7 @@ class page_hinkley {
     require(options.alpha > 0 && options.alpha <= 1, "page_hinkley: alpha must lie in (0, 1], got ", options.alpha);
   }
 
+  /// Reads the next value. Says whether it alarms; starts afresh after `drift`.
   alarm update(double value) {
     detail::require_finite(value, "page_hinkley");
     if (drifted_) {
@@ -55,6 +57,7 @@ class page_hinkley {
     return drifted_ ? alarm::drift : alarm::none;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() { *this = page_hinkley{options_}; }
 
   /// The accumulated change in the direction(s) of `mode`: alarms above `threshold`.
@@ -69,6 +72,7 @@ class page_hinkley {
 
   [[nodiscard]] std::int64_t count() const { return mean_.count; }  ///< values since the last start
   [[nodiscard]] double mean() const { return mean_.mean; }          ///< of the values since the last start
+  /// As they were given.
   [[nodiscard]] const page_hinkley_options& options() const { return options_; }
 
  private:

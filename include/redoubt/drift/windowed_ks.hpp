@@ -30,6 +30,7 @@ struct windowed_ks_options {
 /// A value costs O(1), a test what `ks_test` costs: about a millisecond for 200 values against 3,000.
 class windowed_ks {
  public:
+  /// `reference` holds values in any order, at least one; throws std::invalid_argument otherwise.
   explicit windowed_ks(std::vector<double> reference, windowed_ks_options options = {})
       : options_{options}, reference_{detail::sorted_sample(reference, "the reference")} {
     require(options.window >= 1 && options.stride >= 1, "windowed_ks: window and stride must be at least 1, got ",
@@ -38,6 +39,7 @@ class windowed_ks {
     recent_.reserve(options.window);
   }
 
+  /// Reads the next value. Says whether it alarms; starts afresh after `drift`.
   alarm update(double value) {
     require(value == value, "windowed_ks: got a NaN");
     if (drifted_) {
@@ -56,6 +58,7 @@ class windowed_ks {
     return drifted_ ? alarm::drift : alarm::none;
   }
 
+  /// Forgets all values, as if newly made.
   void reset() {
     recent_.clear();
     oldest_ = 0;
@@ -66,6 +69,7 @@ class windowed_ks {
 
   /// The last test's p-value, 1 before the first: alarms below `level`.
   [[nodiscard]] double statistic() const { return p_value_; }
+  /// As they were given.
   [[nodiscard]] const windowed_ks_options& options() const { return options_; }
 
  private:

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <redoubt/attack/detail/input.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/random.hpp>
 #include <redoubt/core/rows.hpp>
@@ -30,21 +31,21 @@ struct smoothing_options {
   std::int64_t n = 10000;    ///< draws that bound its probability; >= 1
   double alpha = 0.001;      ///< probability, for each sample, that its certificate is wrong; in (0, 1)
   std::int64_t batch = 256;  ///< draws a forward; changes no sample's outcome; >= 1
-  std::uint64_t seed = 0;
-  at::Tensor rows = {};                             ///< int64 [N]: which sample each row is; default 0..N-1
+  std::uint64_t seed = 0;    ///< of the random draws
+  at::Tensor rows = {};      ///< int64 [N]: which sample each row is; default 0..N-1
   std::function<void(std::int64_t)> progress = {};  ///< told how many samples are done, after each
 };
 
 /// What randomised smoothing certifies of each sample.
 struct certification {
-  std::int64_t n = 0;
-  double sigma = 0;
-  double alpha = 0;
+  std::int64_t n = 0;         ///< samples
+  double sigma = 0;           ///< of the noise, as asked for
+  double alpha = 0;           ///< for each sample, as asked for
   at::Tensor predicted = {};  ///< int64 [n]: the smoothed classifier's class, -1 where it abstains
   at::Tensor radius =
       {};  ///< float64 [n]: the class is the same for all x' nearer than this in l2; 0 where it abstains
   at::Tensor correct = {};  ///< bool [n]: predicted is the label
-  double seconds = 0;
+  double seconds = 0;       ///< wall clock
 
   /// The certified accuracy at an l2 radius: the share of all n that is right, and certified to stay so within it.
   [[nodiscard]] double accuracy_at(double wanted) const {
@@ -78,7 +79,7 @@ namespace detail {
     counts = counts.defined() ? counts.add(counted) : counted;
   }
   counts = counts.to(at::kCPU).contiguous();
-  return {counts.const_data_ptr<std::int64_t>(), counts.const_data_ptr<std::int64_t>() + counts.numel()};
+  return {detail::elements_of<std::int64_t>(counts), detail::elements_of<std::int64_t>(counts) + counts.numel()};
 }
 
 /// The class counted most often, the first of several; -1 where that is a NaN.

@@ -27,10 +27,10 @@ namespace redoubt {
 
 /// Tuning of `gradient_health`. Every field has a default; set the ones you need by name.
 struct health_options {
-  redoubt::box box = {};       ///< that of the attacks
-  std::int64_t samples = 256;  ///< probes no more than so many, the first that the model gets right; >= 1
-  int eot = 1;                 ///< gradients averaged, for randomised models; >= 1
-  std::uint64_t seed = 0;
+  redoubt::box box = {};                     ///< that of the attacks
+  std::int64_t samples = 256;                ///< probes no more than so many, the first that the model gets right; >= 1
+  int eot = 1;                               ///< gradients averaged, for randomised models; >= 1
+  std::uint64_t seed = 0;                    ///< of the random draws
   std::optional<any_attack> black_box = {};  ///< tried on what PGD could not fool; empty: 50 queries of Square's
 };
 
@@ -53,9 +53,10 @@ struct gradient_health {
                 "gradient_health: the first part must be a ball (linf, l2, or a type that meets "
                 "redoubt::a_ball)");
 
-  Ball ball;
-  health_options options = {};
+  Ball ball;                    ///< in which the model is probed
+  health_options options = {};  ///< how many samples are probed, and how
 
+  /// What the probe finds on x [N, ...] with labels y, int64 [N]; `rows` int64 [N], default 0..N-1.
   template <class Model>
   [[nodiscard]] health_report operator()(Model&& model, const at::Tensor& x, const at::Tensor& y,
                                          const at::Tensor& rows = {}) const {

@@ -8,8 +8,8 @@ namespace redoubt {
 
 /// A closed interval [lower, upper].
 struct interval {
-  double lower = 0;
-  double upper = 1;
+  double lower = 0;  ///< its lower end
+  double upper = 1;  ///< its upper end
 };
 
 namespace detail {

@@ -19,7 +19,7 @@ struct class_tally {
 
 /// What one attack of an evaluation did: a line of the attack-by-attack table.
 struct attack_tally {
-  std::string name;
+  std::string name;            ///< as reports show it
   std::int64_t attacked = 0;   ///< samples that it was given: right as they are, and fooled by no attack before it
   std::int64_t fooled = 0;     ///< of these, those that it fooled
   double robust_accuracy = 0;  ///< share of all samples that is still right after it
@@ -28,7 +28,7 @@ struct attack_tally {
 
 /// A robust accuracy with what it takes to believe it.
 struct robustness {
-  std::int64_t n = 0;
+  std::int64_t n = 0;                      ///< samples, those that the model gets wrong included
   double clean_accuracy = 0;               ///< of all n, in [0, 1]
   interval clean_interval = {};            ///< Clopper-Pearson
   double robust_accuracy = 0;              ///< share of all n that is right both on x and on the adversarial example
@@ -37,8 +37,8 @@ struct robustness {
   at::Tensor robust_correct = {};          ///< bool [n]
   std::int64_t zero_gradient_samples = 0;  ///< attacked samples that met a gradient of exactly zero
   std::int64_t n_nan = 0;  ///< samples with a NaN among their logits, clean or attacked; counted as wrong
-  std::vector<std::string> warnings = {};  ///< signs that the number may flatter the model, in words
-  double seconds = 0;
+  std::vector<std::string> warnings = {};     ///< signs that the number may flatter the model, in words
+  double seconds = 0;                         ///< wall clock
   std::vector<class_tally> per_class = {};    ///< one for each of the model's classes
   std::vector<attack_tally> per_attack = {};  ///< in order; one for an attack that is not made of several; the last
                                               ///< one's robust accuracy is the report's

@@ -13,6 +13,7 @@ namespace redoubt {
 /// cannot hide behind confident logits. Throws std::invalid_argument for fewer than three classes.
 /// Source: Croce & Hein 2020 (arXiv:2003.01690), eq. 6.
 struct dlr {
+  /// The loss of each sample [N], from logits [N, C] and y, int64 [N].
   [[nodiscard]] at::Tensor operator()(const at::Tensor& logits, const at::Tensor& y) const {
     require(logits.size(1) >= 3, "dlr: needs at least 3 classes, the model has ", logits.size(1), "; use margin");
     const at::Tensor top = std::get<0>(logits.topk(3, 1));

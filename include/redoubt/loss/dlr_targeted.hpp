@@ -14,6 +14,7 @@ namespace redoubt {
 struct dlr_targeted {
   at::Tensor target;  ///< int64 [N]: the class that each sample is driven to
 
+  /// The loss of each sample [N], from logits [N, C] and y, int64 [N].
   [[nodiscard]] at::Tensor operator()(const at::Tensor& logits, const at::Tensor& y) const {
     require(logits.size(1) >= 4, "dlr_targeted: needs at least 4 classes, the model has ", logits.size(1),
             "; use apgd_targeted, which then climbs the margin to the target, or the margin loss");
@@ -26,6 +27,7 @@ struct dlr_targeted {
     return towards.div(spread.masked_fill(spread.eq(0), 1));
   }
 
+  /// The loss for the samples `rows` (int64 [M]), with their targets.
   [[nodiscard]] dlr_targeted at(const at::Tensor& rows) const { return {target.index_select(0, rows)}; }
 };
 

@@ -9,6 +9,7 @@ namespace redoubt {
 
 /// What is said of a callable that is no loss.
 struct loss_form {
+  /// Does not compile, and names the concept, where `Callable` does not fit.
   template <class Callable, class /*Signature*/>
   static constexpr void check() {
     static_assert(a_loss<Callable>,

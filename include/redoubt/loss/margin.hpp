@@ -11,6 +11,7 @@ namespace redoubt {
 /// logits z [N, C >= 2], y int64 [N] -> [N]; positive where the sample is misclassified, negative where it is not, 0 at
 /// a tie. Source: Carlini & Wagner 2017 (arXiv:1608.04644), their f_6 with the opposite sign and no clipping.
 struct margin {
+  /// The loss of each sample [N], from logits [N, C] and y, int64 [N].
   [[nodiscard]] at::Tensor operator()(const at::Tensor& logits, const at::Tensor& y) const {
     const at::Tensor label = y.unsqueeze(1);
     const at::Tensor others = logits.scatter(1, label, -std::numeric_limits<float>::infinity());

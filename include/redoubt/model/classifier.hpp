@@ -41,6 +41,7 @@ using classifier_view = std::function<at::Tensor(const at::Tensor&)>;
 template <class Model>
 class eval_scope {
  public:
+  /// Reads the modes of `model`, which must live longer, and sets eval mode.
   explicit eval_scope(Model& model) : model_{model} {
     if constexpr (a_module<Model>) {
       modes_ = model.modes();

@@ -16,13 +16,17 @@ namespace redoubt {
 template <class Module>
 class nn_model {
  public:
+  /// Throws std::invalid_argument for a null pointer.
   explicit nn_model(std::shared_ptr<Module> module) : module_{std::move(module)} {
     require(module_ != nullptr, "nn_model: the module is a null pointer");
   }
 
+  /// The logits [N, C] of x [N, ...]: the module's `forward`.
   at::Tensor operator()(const at::Tensor& x) const { return module_->forward(x); }
 
+  /// All parameters, those of submodules included; they share the module's memory.
   [[nodiscard]] std::vector<at::Tensor> parameters() const { return module_->parameters(); }
+  /// All buffers (BatchNorm's statistics, say), those of submodules included; they share the module's memory.
   [[nodiscard]] std::vector<at::Tensor> buffers() const { return module_->buffers(); }
 
   /// Each submodule's train/eval flag, in the order of torch::nn::Module::modules.
@@ -44,8 +48,10 @@ class nn_model {
     }
   }
 
+  /// Sets train mode for all submodules, or eval mode.
   void train(bool on = true) const { module_->train(on); }
 
+  /// The module itself.
   [[nodiscard]] Module& module() const { return *module_; }
 
  private:

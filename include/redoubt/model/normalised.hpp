@@ -6,6 +6,7 @@
 #include <cmath>
 #include <initializer_list>
 #include <redoubt/core/concepts.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/model/classifier.hpp>
 #include <utility>
@@ -16,18 +17,23 @@ namespace redoubt {
 /// Mean or standard deviation of a data set: one number, or one per channel as a vector or a tensor [C].
 class channel_statistic {
  public:
+  /// One number for all channels.
   channel_statistic(double number) : values_(1, number) {}  // NOLINT(google-explicit-constructor)
+  /// A number per channel [C].
   channel_statistic(std::initializer_list<double> per_channel)
-      : values_(per_channel) {}                              // NOLINT(google-explicit-constructor)
+      : values_(per_channel) {}  // NOLINT(google-explicit-constructor)
+  /// A number per channel [C].
   channel_statistic(const std::vector<double>& per_channel)  // NOLINT(google-explicit-constructor)
       : values_(per_channel) {}
+  /// A number, or one per channel [C], of a floating point dtype; throws std::invalid_argument for others.
   channel_statistic(const at::Tensor& per_channel) {  // NOLINT(google-explicit-constructor)
     require(per_channel.defined() && per_channel.dim() <= 1 && per_channel.is_floating_point(),
             "normalised: mean and standard deviation are a number, or one per channel [C]");
     const at::Tensor listed = per_channel.detach().to(at::kCPU, at::kDouble).contiguous();
-    values_.assign(listed.const_data_ptr<double>(), listed.const_data_ptr<double>() + listed.numel());
+    values_.assign(detail::elements_of<double>(listed), detail::elements_of<double>(listed) + listed.numel());
   }
 
+  /// The numbers, one or C.
   [[nodiscard]] const std::vector<double>& values() const { return values_; }
 
  private:
@@ -47,6 +53,7 @@ class normalised {
   static_assert(a_classifier<Model>, "normalised: the model must map a batch at::Tensor to logits at::Tensor");
 
  public:
+  /// `mean` and `deviation` are in the unit of the input.
   normalised(Model model, const channel_statistic& mean, const channel_statistic& deviation)
       : model_{std::move(model)}, mean_{mean.values()}, deviation_{deviation.values()} {
     require(!mean_.empty() && !deviation_.empty(), "normalised: mean and standard deviation need a number each");
@@ -61,15 +68,22 @@ class normalised {
     }
   }
 
+  /// The logits [N, C] of plain x [N, C, ...].
   at::Tensor operator()(const at::Tensor& x) const { return model_(scaled(x)); }
 
+  /// The model's `features` of the scaled input, where it has them.
   [[nodiscard]] auto features(const at::Tensor& x) const requires requires(Model& model) { model.features(x); }
   { return model_.features(scaled(x)); }
 
+  /// All parameters, those of submodules included; they share the module's memory.
   [[nodiscard]] std::vector<at::Tensor> parameters() const requires a_module<Model> { return model_.parameters(); }
+  /// All buffers (BatchNorm's statistics, say), those of submodules included; they share the module's memory.
   [[nodiscard]] std::vector<at::Tensor> buffers() const requires a_module<Model> { return model_.buffers(); }
+  /// Each submodule's train/eval flag.
   [[nodiscard]] std::vector<bool> modes() const requires a_module<Model> { return model_.modes(); }
+  /// Puts back what `modes` read.
   void set_modes(const std::vector<bool>& flags) const requires a_module<Model> { model_.set_modes(flags); }
+  /// Sets train mode for all submodules, or eval mode.
   void train(bool on = true) const requires a_module<Model> { model_.train(on); }
 
   /// What the model is given for x.

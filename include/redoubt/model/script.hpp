@@ -26,6 +26,7 @@ namespace redoubt {
 /// penultimate layer, is used by detectors where there is one.
 class script_model {
  public:
+  /// Throws std::invalid_argument for a module without a method `forward`.
   explicit script_model(torch::jit::Module module) : module_{std::move(module)} {
     require(module_.find_method("forward").has_value(), "script_model: the module has no method forward");
   }
@@ -61,6 +62,7 @@ class script_model {
     }
   }
 
+  /// The logits [N, C] of x [N, ...]: the module's `forward`.
   at::Tensor operator()(const at::Tensor& x) const { return call("forward", x); }
 
   /// The penultimate layer's output for x, where the module has a method `features`.
@@ -71,7 +73,9 @@ class script_model {
     return call("features", x);
   }
 
+  /// All parameters, those of submodules included; they share the module's memory.
   [[nodiscard]] std::vector<at::Tensor> parameters() const { return listed(module_.parameters()); }
+  /// All buffers (BatchNorm's statistics, say), those of submodules included; they share the module's memory.
   [[nodiscard]] std::vector<at::Tensor> buffers() const { return listed(module_.buffers()); }
 
   /// Each submodule's train/eval flag; a frozen module has none and stays as it is.
@@ -83,6 +87,7 @@ class script_model {
     return flags;
   }
 
+  /// Puts back what `modes` read.
   void set_modes(const std::vector<bool>& flags) const {
     std::size_t i = 0;
     for (auto part : module_.modules()) {
@@ -93,6 +98,7 @@ class script_model {
     }
   }
 
+  /// Sets train mode for all submodules, or eval mode.
   void train(bool on = true) const {
     for (auto part : module_.modules()) {
       if (part.hasattr("training")) {
@@ -112,8 +118,10 @@ class script_model {
     return script_model{torch::jit::FoldConvBatchNorm(copy.module_)};
   }
 
+  /// Moves parameters and buffers to `device`, for all copies of this model.
   void to(at::Device device) { module_.to(device); }
 
+  /// The module itself.
   [[nodiscard]] const torch::jit::Module& module() const { return module_; }
 
  private:

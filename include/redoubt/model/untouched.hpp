@@ -20,6 +20,7 @@ namespace redoubt {
 template <class Model>
 class untouched {
  public:
+  /// Copies the buffers of `model`, which must live longer, and the state of the generators of the CPU and `device`.
   untouched(const Model& model, const at::Device& device) {
     if constexpr (a_module<Model>) {
       model_ = const_cast<Model*>(&model);  // NOLINT(cppcoreguidelines-pro-type-const-cast): what is moved is put back

@@ -20,7 +20,7 @@ namespace redoubt {
 struct l0 {
   extent count;  ///< elements that may change, rounded down
 
-  static constexpr const char* name = "l0";
+  static constexpr const char* name = "l0";  ///< as reports and the command line spell it
 
   /// How many elements of each sample of d [N, ...] are not 0: [N], of d's dtype.
   [[nodiscard]] static at::Tensor length(const at::Tensor& d) {
@@ -79,6 +79,7 @@ struct l0 {
     return uniform_like(like, rows, where).mul_(2).sub_(1).mul_(chosen.gt(0));
   }
 
+  /// The ball for the samples `rows` (int64 [M]).
   [[nodiscard]] l0 at(const at::Tensor& rows) const { return {count.at(rows)}; }
 };
 

@@ -26,7 +26,7 @@ struct l1 {
   extent radius;         ///< in units of the input
   double share = 0.045;  ///< of a sample's elements that a step moves; in (0, 1]
 
-  static constexpr const char* name = "l1";
+  static constexpr const char* name = "l1";  ///< as reports and the command line spell it
   /// Attacks begin in a ball of so many radii (see `pgd`): from inside, elements that want to move far cannot be told
   /// from those that want to move at all.
   static constexpr double widest = 3;
@@ -95,6 +95,7 @@ struct l1 {
     return radius.scale_(d);
   }
 
+  /// The ball for the samples `rows` (int64 [M]).
   [[nodiscard]] l1 at(const at::Tensor& rows) const { return {radius.at(rows), share}; }
 
  private:

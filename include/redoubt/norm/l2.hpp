@@ -20,7 +20,7 @@ namespace redoubt {
 struct l2 {
   extent radius;  ///< in units of the input
 
-  static constexpr const char* name = "l2";
+  static constexpr const char* name = "l2";  ///< as reports and the command line spell it
 
   /// sqrt(sum_i d_i^2) of each sample of d [N, ...]: [N].
   [[nodiscard]] static at::Tensor length(const at::Tensor& d) { return d.flatten(1).norm(2, 1); }
@@ -82,6 +82,7 @@ struct l2 {
     return radius.scale_(d);
   }
 
+  /// The ball for the samples `rows` (int64 [M]).
   [[nodiscard]] l2 at(const at::Tensor& rows) const { return {radius.at(rows)}; }
 };
 

@@ -16,7 +16,7 @@ namespace redoubt {
 struct linf {
   extent radius;  ///< in units of the input
 
-  static constexpr const char* name = "linf";
+  static constexpr const char* name = "linf";  ///< as reports and the command line spell it
 
   /// max_i |d_i| of each sample of d [N, ...]: [N].
   [[nodiscard]] static at::Tensor length(const at::Tensor& d) { return d.flatten(1).abs().amax(1); }
@@ -46,6 +46,7 @@ struct linf {
     return radius.scale_(d);
   }
 
+  /// The ball for the samples `rows` (int64 [M]).
   [[nodiscard]] linf at(const at::Tensor& rows) const { return {radius.at(rows)}; }
 };
 

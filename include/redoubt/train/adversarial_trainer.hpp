@@ -4,17 +4,19 @@
 #include <torch/optim/optimizer.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <optional>
-#include <redoubt/attack/fgsm.hpp>
-#include <redoubt/attack/pgd.hpp>
+#include <redoubt/core/error.hpp>
 #include <redoubt/core/permutation.hpp>
-#include <redoubt/evaluate/predict.hpp>
-#include <redoubt/evaluate/robust_accuracy.hpp>
+#include <redoubt/core/rows.hpp>
 #include <redoubt/model/classifier.hpp>
 #include <redoubt/train/checkpoint.hpp>
+#include <redoubt/train/detail/held_out_look.hpp>
+#include <redoubt/train/detail/join.hpp>
 #include <redoubt/train/overfitting.hpp>
 #include <redoubt/train/training_options.hpp>
+#include <redoubt/train/training_share.hpp>
 #include <redoubt/train/weight_average.hpp>
 #include <sstream>
 #include <string>
@@ -32,9 +34,15 @@ namespace redoubt {
 /// final weights in place (the average where there is one; those of the best look where overfitting was noticed) and
 /// sets eval mode. The attack sees the model in eval mode: a batch does not move its own target's BatchNorm statistics.
 /// The same seed, thread count and machine give bitwise the same weights, also across `save` and `resume`; dropout
-/// draws from the global generator, which the caller seeds and a checkpoint keeps (the CPU's). Throws
-/// std::invalid_argument for options out of range and std::runtime_error for checkpoints that cannot be used. Cost of a
-/// step: the attack and one forward and backward.
+/// draws from the global generator, which the caller seeds and a checkpoint keeps (the CPU's).
+///
+/// With `options.share` many processes train together: the batches, the order of samples and the attacks' random draws
+/// are those of one process, each attacks and learns from its share of every batch, the gradient is that of the whole
+/// batch's mean, and what is told of the training is told of the whole, alike on every rank. All must start from the
+/// same weights. Each takes its own share's BatchNorm statistics in a forward; the running ones are joined after it.
+///
+/// Throws std::invalid_argument for options out of range and std::runtime_error for checkpoints that cannot be used.
+/// Cost of a step: the attack and one forward and backward; of a share, two sums over the ranks more.
 template <class Model, class Attack>
 class adversarial_trainer {
   static_assert(a_module<Model>,
@@ -42,6 +50,7 @@ class adversarial_trainer {
                 "torch::nn module in redoubt::nn_model, a TorchScript one in redoubt::script_model");
 
  public:
+  /// `optimizer` must live as long as the trainer. Throws std::invalid_argument for options or data out of range.
   adversarial_trainer(Model model, Attack attack, torch::optim::Optimizer& optimizer, labelled_data data,
                       training_options options = {})
       : model_{std::move(model)},
@@ -56,7 +65,9 @@ class adversarial_trainer {
     }
   }
 
+  /// Batches in the whole training.
   [[nodiscard]] std::int64_t steps() const { return steps_an_epoch() * options_.epochs; }
+  /// Whether all of them have been learnt from.
   [[nodiscard]] bool done() const { return step_ >= steps(); }
 
   /// Trains on one batch, and looks at the held-out data where that ends an epoch.
@@ -113,11 +124,15 @@ class adversarial_trainer {
   /// The gravest that any look has found.
   [[nodiscard]] overfitting finding() const { return worst_; }
 
+  /// The model that is trained, as it is now.
   [[nodiscard]] Model& model() { return model_; }
 
-  /// Writes a checkpoint to `path`, whole or not at all.
+  /// Writes a checkpoint to `path`, whole or not at all. Of many ranks only the first writes: their states are one.
   void save(const std::string& path) const {
     require(!finished_, "adversarial_trainer: a finished training has no checkpoint; save the model");
+    if (options_.share.rank != 0) {
+      return;
+    }
     write_checkpoint(path,
                      {.fingerprint = fingerprint(),
                       .counts = {step_, seen_, correct_, average_ ? average_->updates() : 0, static_cast<int>(worst_)},
@@ -129,7 +144,8 @@ class adversarial_trainer {
   }
 
   /// Goes on from a checkpoint of the same training (data, options and seed): the weights will be those of a run that
-  /// never stopped.
+  /// never stopped. Every rank must go on from the same one; there may be more ranks than wrote it, or fewer, whose
+  /// sums then round otherwise. Dropout's generator is rank 0's on all ranks from then on.
   void resume(const std::string& path) {
     const training_state state = read_checkpoint(path, fingerprint(), optimizer_);
     put(state.weights, weights());
@@ -157,6 +173,11 @@ class adversarial_trainer {
     require(options_.epochs >= 1, "adversarial_trainer: epochs must be at least 1, got ", options_.epochs);
     require(options_.batch >= 1, "adversarial_trainer: batch must be at least 1, got ", options_.batch);
     require(!optimizer_.param_groups().empty(), "adversarial_trainer: the optimizer has no parameters");
+    const training_share& share = options_.share;
+    require(share.world >= 1 && share.rank >= 0 && share.rank < share.world, "adversarial_trainer: rank ", share.rank,
+            " of ", share.world, ": must be from 0 to one less than the number of ranks");
+    require(share.world == 1 || (share.sum_gradients && share.sum), "adversarial_trainer: a share of ", share.world,
+            " ranks must offer sum_gradients and sum");
   }
 
   [[nodiscard]] std::int64_t steps_an_epoch() const { return (data_.x.size(0) + options_.batch - 1) / options_.batch; }
@@ -198,9 +219,37 @@ class adversarial_trainer {
   }
 
   void learn(std::int64_t epoch, std::int64_t place) {
-    const std::int64_t samples = data_.x.size(0);
     const std::int64_t first = place * options_.batch;
-    const std::int64_t count = std::min(options_.batch, samples - first);
+    const std::int64_t count = std::min(options_.batch, data_.x.size(0) - first);
+    const bool shared = options_.share.world > 1;
+    const training_share::part own = options_.share.of(count);
+    const double weight = static_cast<double>(own.count) / static_cast<double>(count);
+    const std::vector<at::Tensor> before = shared ? copies(model_.buffers()) : std::vector<at::Tensor>{};
+    optimizer_.zero_grad();
+    tally found = own.count > 0 ? backward(epoch, first + own.first, own.count, weight) : tally{};
+    if (shared) {
+      options_.share.sum_gradients(model_.parameters());
+      const std::vector<double> sums = detail::join(options_.share, weight, before, model_.buffers(),
+                                                    {found.loss, static_cast<double>(found.correct)});
+      found = {sums[0], std::llround(sums[1])};
+    }
+    optimizer_.step();
+    if (average_) {
+      average_->update();
+    }
+    loss_ += found.loss;
+    correct_ += found.correct;
+    seen_ += count;
+  }
+
+  struct tally {
+    double loss = 0;           // its sum over samples
+    std::int64_t correct = 0;  // how many of them are right
+  };
+
+  // Adds the gradients of `weight` times the mean loss of the samples at these places of the epoch's order.
+  tally backward(std::int64_t epoch, std::int64_t first, std::int64_t count, double weight) {
+    const std::int64_t samples = data_.x.size(0);
     const at::Tensor rows = data_.y.new_empty({count}, at::TensorOptions(at::kLong).device(at::kCPU));
     std::copy_n(order_.begin() + first, count, rows.template mutable_data_ptr<std::int64_t>());
     labelled_data batch = data_.at(rows.to(data_.x.device()));
@@ -216,15 +265,9 @@ class adversarial_trainer {
     const at::AutoGradMode with_gradient{true};
     const at::Tensor logits = logits_of([&](const at::Tensor& x) { return model_(x); }, attacked);
     const at::Tensor loss = options_.loss(logits, batch.y).mean();
-    optimizer_.zero_grad();
-    loss.backward();
-    optimizer_.step();
-    if (average_) {
-      average_->update();
-    }
-    loss_ += loss.template item<double>() * static_cast<double>(count);
-    correct_ += logits.detach().argmax(1).eq(batch.y).sum().template item<std::int64_t>();
-    seen_ += count;
+    (weight == 1 ? loss : loss.mul(weight)).backward();
+    return {loss.template item<double>() * static_cast<double>(count),
+            logits.detach().argmax(1).eq(batch.y).sum().template item<std::int64_t>()};
   }
 
   void end_epoch(training_progress& now) {
@@ -255,21 +298,28 @@ class adversarial_trainer {
     now.held_out = seen;
   }
 
+  // Each rank looks at its share of the held-out samples, and all get what all have seen.
   [[nodiscard]] held_out_accuracy measure() {
-    const labelled_data data = options_.held_out.x.scalar_type() == at::kByte
-                                   ? options_.held_out.at(row_numbers(options_.held_out.y.size(0), options_.held_out.y))
-                                   : options_.held_out;
-    if constexpr (requires { attack_.ball; }) {
-      const redoubt::box box = attack_.options.box;
-      const extent quarter = radius_of(attack_.ball).times(0.25);
-      const robustness weak = robust_accuracy(fgsm{attack_.ball, {.box = box}}, model_, data.x, data.y);
-      const robustness strong = robust_accuracy(
-          pgd{attack_.ball, {.step = quarter, .steps = 10, .box = box, .keep = iterate::last}}, model_, data.x, data.y);
-      return {.clean = weak.clean_accuracy, .fgsm = weak.robust_accuracy, .pgd = strong.robust_accuracy};
-    } else {
-      const double clean = accuracy(model_, data.x, data.y);
-      return {.clean = clean, .fgsm = clean, .pgd = clean};
+    const std::int64_t count = options_.held_out.x.size(0);
+    const training_share::part own = options_.share.of(count);
+    held_out_accuracy seen = own.count > 0 ? measure(own) : held_out_accuracy{};
+    if (options_.share.world > 1) {
+      const auto right = [&](double share) { return std::round(share * static_cast<double>(own.count)); };
+      const std::vector<double> sums =
+          detail::join(options_.share, 0, {}, {}, {right(seen.clean), right(seen.fgsm), right(seen.pgd)});
+      const auto all = static_cast<double>(count);
+      seen = {.clean = sums[0] / all, .fgsm = sums[1] / all, .pgd = sums[2] / all};
     }
+    return seen;
+  }
+
+  [[nodiscard]] held_out_accuracy measure(const training_share::part& own) {
+    const at::Tensor rows =
+        row_numbers(options_.held_out.y.size(0), options_.held_out.y).narrow(0, own.first, own.count);
+    const bool whole = own.count == options_.held_out.x.size(0);
+    const labelled_data data =
+        whole && options_.held_out.x.scalar_type() != at::kByte ? options_.held_out : options_.held_out.at(rows);
+    return detail::held_out_look(attack_, model_, data.x, data.y, rows);
   }
 
   [[nodiscard]] std::string fingerprint() const {

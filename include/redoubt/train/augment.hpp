@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/random.hpp>
 
@@ -13,11 +14,12 @@ namespace redoubt {
 ///
 /// x [N, C, H, W] float -> the same shape. Draws depend on (seed, row) alone. Cost: a copy of x.
 struct shift_and_mirror {
-  int pixels = 1;
-  bool mirror = true;
-  std::uint64_t seed = 0;
-  double fill = 0;
+  int pixels = 1;          ///< the farthest that an image moves, in each direction; >= 0, less than its sides
+  bool mirror = true;      ///< half the images are mirrored, left to right
+  std::uint64_t seed = 0;  ///< of the draws
+  double fill = 0;         ///< what comes in at the edge
 
+  /// The images moved; `rows` int64 [N] says which sample each is. Throws std::invalid_argument for other shapes.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x, const at::Tensor& rows) const {
     require(x.dim() == 4, "shift_and_mirror: needs images [N, C, H, W], got shape ", x.sizes());
     require(pixels >= 0 && pixels < x.size(2) && pixels < x.size(3), "shift_and_mirror: cannot move images of ",
@@ -29,7 +31,7 @@ struct shift_and_mirror {
     const at::Tensor draws = uniform_like(like, rows, {.seed = seed, .restart = 65535}).to(at::kCPU);
     at::Tensor moved = x.new_full(x.sizes(), fill);
     for (std::int64_t i = 0; i < x.size(0); ++i) {
-      const float* const u = draws.const_data_ptr<float>() + 3 * i;
+      const float* const u = detail::elements_of<float>(draws) + 3 * i;
       const auto down = static_cast<std::int64_t>(u[0] * static_cast<float>(places)) - pixels;
       const auto right = static_cast<std::int64_t>(u[1] * static_cast<float>(places)) - pixels;
       const at::Tensor image = mirror && u[2] < 0.5F ? x.select(0, i).flip(2) : x.select(0, i);

@@ -20,10 +20,10 @@ namespace redoubt {
 struct training_state {
   std::string fingerprint;                ///< of data and options: a checkpoint resumes only the training that wrote it
   std::vector<std::int64_t> counts = {};  ///< steps done and the like
-  std::vector<double> numbers = {};
-  std::vector<at::Tensor> weights = {};
-  std::vector<at::Tensor> averages = {};
-  std::vector<at::Tensor> best = {};
+  std::vector<double> numbers = {};       ///< losses and the like
+  std::vector<at::Tensor> weights = {};   ///< parameters and buffers
+  std::vector<at::Tensor> averages = {};  ///< of the weights, where they are averaged
+  std::vector<at::Tensor> best = {};      ///< the weights of the best look, where there is held-out data
 };
 
 namespace detail {

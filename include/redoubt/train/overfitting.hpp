@@ -7,7 +7,7 @@ namespace redoubt {
 
 /// What adversarial training can suffer from, noticed on held-out data.
 enum class overfitting {
-  none,
+  none,          ///< no sign of either
   robust,        ///< held-out robust accuracy falls while the training loss does too (Rice et al. 2020)
   catastrophic,  ///< one-step attacks are defeated and stronger ones are not (Wong et al. 2020)
 };
@@ -27,7 +27,7 @@ enum class overfitting {
 
 /// Accuracies in [0, 1] on held-out data at one moment of training, beside the training loss.
 struct held_out_accuracy {
-  double clean = 0;
+  double clean = 0;          ///< as they are
   double fgsm = 0;           ///< under one step of the training ball's radius
   double pgd = 0;            ///< under PGD-10 in the same ball
   double training_loss = 0;  ///< mean over the epoch that ends here
@@ -50,6 +50,7 @@ struct overfitting_options {
 /// Rice et al. 2020 (arXiv:2002.11569).
 class overfitting_watch {
  public:
+  /// Throws std::invalid_argument for a patience below 1.
   explicit overfitting_watch(overfitting_options options = {}) : options_{options} {
     require(options.patience >= 1, "overfitting_watch: patience must be at least 1, got ", options.patience);
   }
@@ -72,6 +73,7 @@ class overfitting_watch {
 
   /// Whether the last look had the highest PGD accuracy of all.
   [[nodiscard]] bool is_best() const { return is_best_; }
+  /// The highest PGD accuracy of all looks; 0 before the first.
   [[nodiscard]] double best_pgd() const { return best_pgd_; }
 
  private:

@@ -12,9 +12,10 @@ using schedule = std::function<double(double)>;
 
 /// Linear from 0 up to `peak` at `warm_up`, then linear down to 0: the one cycle of Smith 2018 (arXiv:1708.07120).
 struct one_cycle {
-  double peak;
+  double peak;           ///< the highest learning rate
   double warm_up = 0.4;  ///< share of training spent going up, in (0, 1)
 
+  /// The learning rate at a progress in [0, 1).
   [[nodiscard]] double operator()(double progress) const {
     return peak * std::min(progress / warm_up, (1 - progress) / (1 - warm_up));
   }
@@ -22,9 +23,10 @@ struct one_cycle {
 
 /// From `peak` down to 0 along half a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983), after a linear `warm_up`.
 struct cosine {
-  double peak;
-  double warm_up = 0;
+  double peak;         ///< the highest learning rate
+  double warm_up = 0;  ///< share of training spent going up, in [0, 1)
 
+  /// The learning rate at a progress in [0, 1).
   [[nodiscard]] double operator()(double progress) const {
     if (progress < warm_up) {
       return peak * progress / warm_up;

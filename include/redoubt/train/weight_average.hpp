@@ -49,7 +49,9 @@ class weight_average {
     }
   }
 
+  /// The averages, one for each weight.
   [[nodiscard]] const std::vector<at::Tensor>& averages() const { return averages_; }
+  /// How many steps they have seen.
   [[nodiscard]] std::int64_t updates() const { return updates_; }
 
   /// Goes on from a saved average. Throws std::invalid_argument where the tensors do not fit.

@@ -21,7 +21,7 @@ struct degradation_options {
   /// The largest error rate that is still in order, in (0, 1). Without a default: the guarantee is about this number.
   double error_limit = std::numeric_limits<double>::quiet_NaN();
   double run_length = 1e6;              ///< labelled requests until a false alarm, on average, as promised; >= 1
-  windowed_ks_options two_sample = {};  /// its level is shared by all measures
+  windowed_ks_options two_sample = {};  ///< its level is shared by all measures
   std::int64_t recent = 1000;           ///< requests for which an alarm without labels counts as evidence; >= 1
 };
 
@@ -56,9 +56,9 @@ enum class degradation_cause {
 
 /// Which alarms one observation raised.
 struct degradation_alarms {
-  bool labelled = false;  ///< the one to act on: its false alarms are as rare as promised
-  bool label_free = false;
-  bool two_sample = false;
+  bool labelled = false;    ///< the one to act on: its false alarms are as rare as promised
+  bool label_free = false;  ///< sooner than labels; calibrated, not guaranteed
+  bool two_sample = false;  ///< the requests' distribution is another
 };
 
 /// Weighs three kinds of evidence that a served model is getting worse: labels, the look of requests to a detector that
@@ -126,12 +126,15 @@ class degradation_watch {
                                        : degradation_cause::unknown;
   }
 
+  /// How the evidence from labels stands.
   [[nodiscard]] evidence_state labelled() const {
     return with(labelled_state_, labelled_.statistic(), options_.run_length);
   }
+  /// How the evidence from requests' looks stands.
   [[nodiscard]] evidence_state label_free() const {
     return with(label_free_state_, label_free_.statistic(), label_free_.threshold());
   }
+  /// How the evidence from their distribution stands.
   [[nodiscard]] evidence_state two_sample() const {
     double smallest = 1;
     for (const windowed_ks& test : two_sample_) {
@@ -139,25 +142,29 @@ class degradation_watch {
     }
     return with(two_sample_state_, smallest, two_sample_.empty() ? 0 : two_sample_.front().options().level);
   }
+  /// The detector that needs no labels.
   [[nodiscard]] const Detector& label_free_detector() const { return label_free_; }
   [[nodiscard]] std::int64_t errors() const { return errors_; }  ///< among the labels seen
+  /// As they were given.
   [[nodiscard]] const degradation_options& options() const { return options_; }
 
   /// For each of `lambdas()` the sum of log(1 + lambda (error - error_limit)) over all labels so far. Sums over
   /// replicas, less their minimum over time, are the logarithm of the pooled stream's e-CUSUM: evidence adds up without
   /// a service that pools it. Unlike the detectors it does not start afresh after an alarm.
   [[nodiscard]] const std::vector<double>& log_evidence() const { return log_evidence_; }
+  /// The bets of the labelled detector.
   [[nodiscard]] const std::vector<double>& lambdas() const { return labelled_.options().lambdas; }
 
   /// All that has to be kept to go on after a restart, but for the two-sample windows, which fill anew.
   struct kept {
-    std::vector<double> evidence = {};  ///< of the labelled detector, one a bet
-    std::vector<double> log_evidence = {};
-    std::int64_t errors = 0;
-    evidence_state labelled = {};
-    evidence_state label_free = {};
-    evidence_state two_sample = {};
+    std::vector<double> evidence = {};      ///< of the labelled detector, one a bet
+    std::vector<double> log_evidence = {};  ///< as `log_evidence` gives it
+    std::int64_t errors = 0;                ///< among the labels seen
+    evidence_state labelled = {};           ///< as it stood
+    evidence_state label_free = {};         ///< as it stood
+    evidence_state two_sample = {};         ///< as it stood
   };
+  /// What `resume` takes.
   [[nodiscard]] kept keep() const {
     return {labelled_.evidence(), log_evidence_, errors_, labelled(), label_free(), two_sample()};
   }

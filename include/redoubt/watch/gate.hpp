@@ -15,7 +15,7 @@ struct gate_options {
 
 /// The gate's word, and why.
 struct gate_decision {
-  bool promote = false;
+  bool promote = false;              ///< whether the candidate may replace the baseline
   std::vector<std::string> reasons;  ///< one sentence a test, those that failed and those that passed
 };
 

@@ -8,6 +8,7 @@
 #include <redoubt/attack/any_attack.hpp>
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/rows.hpp>
 #include <redoubt/drift/alarm.hpp>
 #include <redoubt/drift/calibration.hpp>
@@ -30,13 +31,14 @@ template <class Ball>
           pgd{ball, {.step = radius_of(ball).times(0.25), .steps = 10, .box = box, .keep = iterate::last}}};
 }
 
+/// Tuning of `self_attack_detector`.
 struct self_attack_options {
   double clip = 4;          ///< bound of one request's evidence, in nats: no single outlier may raise the alarm
   double run_length = 1e5;  ///< healthy requests until a false alarm, on average, as stated to the operator
   double caution = 10;      ///< calibrated to run_length x caution, as new images differ from the calibration's
-  tiny_classifier_options classifier = {};
-  std::int64_t batch = 256;
-  std::uint64_t seed = 0;
+  tiny_classifier_options classifier = {};  ///< of the classifier that tells clean from attacked
+  std::int64_t batch = 256;                 ///< samples a forward; changes no outcome; >= 1
+  std::uint64_t seed = 0;                   ///< of the calibration
 };
 
 /// Notices that a model is under attack without labels, by having attacked it first.
@@ -88,18 +90,22 @@ class self_attack_detector {
                                   .clamp(-options_.clip, options_.clip)
                                   .to(at::kCPU, at::kDouble)
                                   .contiguous();
-    const auto* const values = logits.const_data_ptr<double>();
+    const auto* const values = detail::elements_of<double>(logits);
     return {values, values + logits.numel()};
   }
 
   /// Takes in one request's score. After an alarm it starts afresh.
   alarm update(double score) { return cusum_.update(score); }
 
+  /// Forgets the requests seen, not what was learnt.
   void reset() { cusum_.reset(); }
   /// Goes on from a `statistic()` that was kept.
   void resume(double statistic) { cusum_.resume(statistic, 0, 0); }
+  /// The evidence added up, in nats; >= 0.
   [[nodiscard]] double statistic() const { return cusum_.statistic(); }
+  /// Where it alarms, in nats.
   [[nodiscard]] double threshold() const { return cusum_.options().threshold; }
+  /// As they were given.
   [[nodiscard]] const self_attack_options& options() const { return options_; }
 
  private:

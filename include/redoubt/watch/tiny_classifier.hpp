@@ -14,13 +14,14 @@
 
 namespace redoubt {
 
+/// Tuning of `tiny_classifier::fit`.
 struct tiny_classifier_options {
-  std::int64_t hidden = 32;
-  int epochs = 40;
-  std::int64_t batch = 256;
-  double learning_rate = 3e-3;
-  double weight_decay = 1e-3;
-  std::uint64_t seed = 0;
+  std::int64_t hidden = 32;     ///< units of the hidden layer; >= 1
+  int epochs = 40;              ///< passes over both samples; >= 1
+  std::int64_t batch = 256;     ///< rows a step; >= 1
+  double learning_rate = 3e-3;  ///< of Adam, at first; falls to 0
+  double weight_decay = 1e-3;   ///< share of a weight taken off, times the learning rate
+  std::uint64_t seed = 0;       ///< of weights and order
 };
 
 /// A two-class perceptron with one hidden layer over standardised features: small enough to fit in a second.
@@ -31,6 +32,7 @@ struct tiny_classifier_options {
 /// moves.
 class tiny_classifier {
  public:
+  /// Learns from features [N, F] and [M, F], two rows each at least; throws std::invalid_argument for other shapes.
   [[nodiscard]] static tiny_classifier fit(const at::Tensor& negative, const at::Tensor& positive,
                                            const tiny_classifier_options& options = {}) {
     require(negative.dim() == 2 && positive.dim() == 2 && negative.size(1) == positive.size(1) &&

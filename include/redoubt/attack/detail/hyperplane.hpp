@@ -7,6 +7,7 @@
 #include <limits>
 #include <redoubt/attack/detail/hyperplane_row.hpp>
 #include <redoubt/core/box.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/extent.hpp>
 #include <vector>
 
@@ -47,11 +48,11 @@ template <class Real>
 void move_rows(metric norm, const at::Tensor& point, const at::Tensor& normal, const at::Tensor& rise,
                const at::Tensor& lower, const at::Tensor& upper, at::Tensor& move) {
   const std::int64_t size = lower.size(0);
-  const Real* const points = point.const_data_ptr<Real>();
-  const Real* const normals = normal.const_data_ptr<Real>();
-  const double* const rises = rise.const_data_ptr<double>();
-  const double* const low = lower.const_data_ptr<double>();
-  const double* const high = upper.const_data_ptr<double>();
+  const Real* const points = detail::elements_of<Real>(point);
+  const Real* const normals = detail::elements_of<Real>(normal);
+  const double* const rises = detail::elements_of<double>(rise);
+  const double* const low = detail::elements_of<double>(lower);
+  const double* const high = detail::elements_of<double>(upper);
   Real* const moves = move.mutable_data_ptr<Real>();
   constexpr std::int64_t elements_worth_a_thread = 32768;
   const std::int64_t grain = elements_worth_a_thread / std::max<std::int64_t>(size, 1) + 1;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/random.hpp>
 #include <vector>
@@ -23,7 +24,7 @@ namespace redoubt::detail {
   const auto on_host = at::TensorOptions().dtype(at::kFloat).device(at::kCPU);
   at::Tensor signs = like.new_empty({count, samples, width}, on_host);
   const auto key = philox_key(where.seed);
-  const std::int64_t* const row_numbers = index.const_data_ptr<std::int64_t>();
+  const std::int64_t* const row_numbers = detail::elements_of<std::int64_t>(index);
   float* out = signs.mutable_data_ptr<float>();
   constexpr std::int64_t bits_a_draw = 128;
   const std::int64_t draws = (width + bits_a_draw - 1) / bits_a_draw;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/evaluate/detail/outcomes.hpp>
 #include <redoubt/evaluate/report.hpp>
 #include <sstream>
@@ -24,7 +25,7 @@ namespace redoubt::detail {
   const at::Tensor robust = counts(all.labels.masked_select(all.robust_correct));
   std::vector<class_tally> tallies;
   for (std::int64_t c = 0; c < all.classes; ++c) {
-    const auto of = [c](const at::Tensor& count) { return count.const_data_ptr<std::int64_t>()[c]; };
+    const auto of = [c](const at::Tensor& count) { return detail::elements_of<std::int64_t>(count)[c]; };
     tallies.push_back({.n = of(n), .clean = of(clean), .robust = of(robust)});
   }
   return tallies;

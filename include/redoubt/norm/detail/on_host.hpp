@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <redoubt/core/box.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/norm/detail/serial.hpp>
@@ -25,13 +26,13 @@ void for_each_sample_of(at::Tensor& d, const at::Tensor& x, const at::Tensor& lo
   const std::int64_t width = d.numel() / d.size(0);
   sample_box<T> first;
   if (x.defined()) {
-    first = {.x = x.const_data_ptr<T>(),
-             .lower = lower.const_data_ptr<T>(),
-             .upper = upper.const_data_ptr<T>(),
+    first = {.x = detail::elements_of<T>(x),
+             .lower = detail::elements_of<T>(lower),
+             .upper = detail::elements_of<T>(upper),
              .per_channel = width / lower.numel()};
   }
   T* const elements = d.mutable_data_ptr<T>();
-  const auto* const radius = radii.const_data_ptr<double>();
+  const auto* const radius = detail::elements_of<double>(radii);
   constexpr std::int64_t worth_a_thread = 32768;
   at::parallel_for(0, d.size(0), std::max<std::int64_t>(1, worth_a_thread / width),
                    [&](std::int64_t begin, std::int64_t end) {

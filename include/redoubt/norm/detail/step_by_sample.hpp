@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <redoubt/core/box.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/norm/detail/lanes.hpp>
 #include <redoubt/norm/detail/serial.hpp>
@@ -100,9 +101,9 @@ void step_by_sample_of(const step_tensors& all, const step_request& asked, const
     return each[each.size() == 1 ? 0 : static_cast<std::size_t>(i)];
   };
   T* const to = all.point.mutable_data_ptr<T>();
-  const T* const from = all.from.const_data_ptr<T>();
-  const T* const gradient = all.gradient.const_data_ptr<T>();
-  const T* const x = all.x.const_data_ptr<T>();
+  const T* const from = detail::elements_of<T>(all.from);
+  const T* const gradient = detail::elements_of<T>(all.gradient);
+  const T* const x = detail::elements_of<T>(all.x);
   constexpr std::int64_t worth_a_thread = 8192;
   at::parallel_for(0, all.x.size(0), std::max<std::int64_t>(1, worth_a_thread / width),
                    [&](std::int64_t begin, std::int64_t end) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <redoubt/core/box.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/extent.hpp>
 #include <vector>
 
@@ -77,7 +78,7 @@ template <class T, class Numbers>
   }
   const at::Tensor each =
       numbers.broadcast_over(like).flatten().to(at::kCPU, c10::CppTypeToScalarType<T>::value).contiguous();
-  const T* const first = each.const_data_ptr<T>();
+  const T* const first = detail::elements_of<T>(each);
   return {first, first + each.numel()};
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <redoubt/core/box.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/extent.hpp>
 #include <redoubt/norm/detail/lanes.hpp>
 #include <redoubt/norm/detail/linf_step.hpp>
@@ -33,9 +34,9 @@ void step_linf_of(const step_tensors& all, const step_request& asked) {
     return each[each.size() == 1 ? 0 : static_cast<std::size_t>(i % channels)];
   };
   T* const to = all.point.mutable_data_ptr<T>();
-  const T* const from = all.from.const_data_ptr<T>();
-  const T* const gradient = all.gradient.const_data_ptr<T>();
-  const T* const x = all.x.const_data_ptr<T>();
+  const T* const from = detail::elements_of<T>(all.from);
+  const T* const gradient = detail::elements_of<T>(all.gradient);
+  const T* const x = detail::elements_of<T>(all.x);
   constexpr std::int64_t worth_a_thread = 32768;
   at::parallel_for(0, all.x.numel(), worth_a_thread, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t first = begin; first < end;) {

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <redoubt/core/detail/device.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/norm/detail/device_step.hpp>
 #include <redoubt/norm/detail/step_layout.hpp>
 #include <redoubt/norm/detail/stored_on_device.hpp>
@@ -19,8 +20,8 @@ class told_step {
     step.size = x.numel() / x.size(0);
     step.per_channel = x.dim() > 1 ? step.size / x.size(1) : step.size;
     step.to = all.point.mutable_data_ptr<float>();
-    step.from = all.from.const_data_ptr<float>();
-    step.x = x.const_data_ptr<float>();
+    step.from = detail::elements_of<float>(all.from);
+    step.x = detail::elements_of<float>(x);
     step.gradient = all.gradient.const_data_ptr();
     step.type = *stored_on_device(all.gradient.scalar_type());
     step.length = told(asked.length);
@@ -42,7 +43,7 @@ class told_step {
       return {.each = nullptr, .number = static_cast<float>(numbers.number())};
     }
     kept_.push_back(numbers.broadcast_over(all_.x).flatten().contiguous());
-    return {.each = kept_.back().const_data_ptr<float>(), .number = 0};
+    return {.each = detail::elements_of<float>(kept_.back()), .number = 0};
   }
 
   step_tensors all_;

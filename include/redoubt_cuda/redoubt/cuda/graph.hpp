@@ -11,6 +11,7 @@ namespace redoubt::cuda {
 /// Work for a GPU, queued once and repeated by one launch: a CUDA graph.
 class graph {
  public:
+  /// Whether graphs can be made on `device`.
   [[nodiscard]] static bool fits(const at::Device& device) { return device.is_cuda(); }
 
   /// Runs `body` thrice, as what is chosen or allocated at first must not be in a graph, and once more to hold it: the
