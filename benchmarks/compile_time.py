@@ -94,7 +94,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--compiler", default="c++")
     parser.add_argument("--flags", default="-std=c++20 -O2", help="as one argument")
-    parser.add_argument("--include", action="append", default=[], help="a folder of headers; ';' parts several")
+    parser.add_argument("--include", action="append", default=[], help="a folder of headers; may be given again")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="the headers with a limit and a few more")
     parser.add_argument("--json", type=pathlib.Path, help="where to write the figures")
@@ -102,9 +102,8 @@ def main():
     arguments = parser.parse_args()
 
     include = pathlib.Path(__file__).resolve().parent.parent / "include"
-    folders = [folder for given in arguments.include for folder in given.split(";") if folder]
     compile_command = [arguments.compiler, *shlex.split(arguments.flags), f"-I{include}"]
-    compile_command += [part for folder in folders for part in ("-isystem", folder)]
+    compile_command += [part for folder in arguments.include for part in ("-isystem", folder)]
     headers = arguments.headers or (QUICK if arguments.quick else public_headers(include))
     rows = measured(compile_command, include, headers, arguments.runs)
 
