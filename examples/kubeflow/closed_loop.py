@@ -13,7 +13,6 @@ Python's standard library alone. Ends with report.json as `redoubt loop` writes 
 
 import argparse
 import collections
-import gzip
 import http.client
 import http.server
 import json
@@ -31,7 +30,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-import zipfile
+
+from loop import traffic
 
 NAME = "fashion"
 SHAPE = (1, 28, 28)
@@ -45,46 +45,34 @@ REQUEST = "org.kubeflow.serving.inference.request"
 
 
 def read_idx(folder, name):
-    """The bytes of an IDX file after its header: images or labels of one byte each."""
-    (path,) = sorted(p for p in pathlib.Path(folder).iterdir() if p.name.startswith(name))[:1]
-    data = path.read_bytes()
-    data = gzip.decompress(data) if path.suffix == ".gz" else data
-    return data[4 + 4 * data[3]:]
+    """The items of the data set's file of that name: images, or labels of one byte."""
+    return traffic.idx(sorted(p for p in pathlib.Path(folder).iterdir() if p.name.startswith(name))[0])
 
 
-def write_images(path, pixels):
-    path.write_bytes(struct.pack(">IIII", 0x803, len(pixels) // PIXELS, 28, 28) + pixels)
+def write_images(path, images):
+    path.write_bytes(struct.pack(">IIII", 0x803, len(images), 28, 28) + b"".join(images))
 
 
 def write_labels(path, labels):
-    path.write_bytes(struct.pack(">II", 0x801, len(labels)) + labels)
+    path.write_bytes(struct.pack(">II", 0x801, len(labels)) + b"".join(labels))
 
 
 def split(data, folder):
     """Disjoint parts, as `redoubt loop` has them: to learn from (training holds out the last 1,000), for the monitor, for the gate."""
-    pixels, labels = read_idx(data, "train-images"), read_idx(data, "train-labels")
+    images, labels = read_idx(data, "train-images"), read_idx(data, "train-labels")
     learn = folder / "learn"
     learn.mkdir(parents=True, exist_ok=True)
-    for directory, images, targets, first, end in (
+    for directory, image_file, label_file, first, end in (
             (learn, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", 0, 51000),
             (folder, "reference-images", "reference-labels", 51000, 60000),
             (folder, "gate-images", "gate-labels", 57000, 60000)):
-        write_images(directory / images, pixels[first * PIXELS:end * PIXELS])
-        write_labels(directory / targets, labels[first:end])
-    pixels, labels = read_idx(data, "t10k-images"), read_idx(data, "t10k-labels")
-    write_images(folder / "test-images", pixels)
+        write_images(directory / image_file, images[first:end])
+        write_labels(directory / label_file, labels[first:end])
+    images, labels = read_idx(data, "t10k-images"), read_idx(data, "t10k-labels")
+    write_images(folder / "test-images", images)
     write_labels(folder / "test-labels", labels)
     floats = struct.Struct(f"<{PIXELS}f")
-    images = [floats.pack(*(p / 255 for p in pixels[i:i + PIXELS])) for i in range(0, len(pixels), PIXELS)]
-    return images, labels
-
-
-def read_tensor(path):
-    """The samples' bytes in a float32 tensor that torch.save wrote, contiguous: a zip whose data/0 holds the numbers."""
-    with zipfile.ZipFile(path) as packed:
-        (name,) = [n for n in packed.namelist() if n.endswith("/data/0")]
-        data = packed.read(name)
-    return [data[i:i + 4 * PIXELS] for i in range(0, len(data), 4 * PIXELS)]
+    return [floats.pack(*(pixel / 255 for pixel in image)) for image in images], [label[0] for label in labels]
 
 
 # --------------------------------------------------------------------------------------------------------------- broker
@@ -393,7 +381,7 @@ class Plan:
         """The whole test set, attacked through the model's own gradient."""
         self.redoubt("attack", "--model", model, "--images", self.folder / "test-images", "--labels",
                      self.folder / "test-labels", "--attack", "fgsm", "--eps", self.eps, "--out", out)
-        return read_tensor(out)
+        return traffic.tensor(out, self.test_samples)
 
     def measure(self, model):
         def robust(*attack):
@@ -523,6 +511,7 @@ def training_of(plan):
 
 def run(plan):
     images, labels = split(plan.data, plan.folder)
+    plan.test_samples = len(labels)
     plan.lap("splitting the data")
     standard = plan.folder / "standard.pt"
     plan.say("training the standard model")

@@ -185,7 +185,7 @@ class closed_loop {
     std::vector<double> scores;
     std::vector<double> confidence;
     if (version_ == 1) {
-      scores = label_free_->scores(served_, sent);
+      scores = label_free_->scores(served_, sent, logits);
       confidence = confidences(logits);
     }
     for (std::int64_t i = 0; i < count; ++i) {

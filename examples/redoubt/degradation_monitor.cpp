@@ -1,8 +1,8 @@
 #include "degradation_monitor.hpp"
 
-#include "digest.hpp"
 #include "files.hpp"
 #include "monitor_state.hpp"
+#include "rfc3339.hpp"
 
 #include <ATen/ops/cat.h>
 #include <sys/resource.h>
@@ -10,16 +10,18 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <exception>
+#include <iomanip>
 #include <iostream>
 #include <random>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/evaluate/robust_accuracy.hpp>
+#include <redoubt/model/detail/sealed_archive.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <redoubt/watch/request_measures.hpp>
 #include <set>
+#include <sstream>
 #include <utility>
 
 namespace redoubt::program {
@@ -29,24 +31,15 @@ constexpr std::int64_t fewest_references = 300;
 constexpr std::size_t most_tasks = 64;      // looked at together
 constexpr std::size_t most_early = 10000;   // requests whose labels came first
 constexpr std::size_t newest_labels = 200;  // that the reported error rate covers
-constexpr std::size_t longest_id = 256;
 
 double unix_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::string timestamp() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  std::string text(sizeof "2026-01-01T00:00:00Z" - 1, '\0');
-  std::strftime(text.data(), text.size() + 1, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 std::string new_incarnation() {
-  std::random_device device;
-  return digits_of((std::uint64_t{device()} << 32) | device()).substr(0, 8);
+  std::ostringstream digits;
+  digits << std::hex << std::setw(8) << std::setfill('0') << std::random_device{}();
+  return digits.str();
 }
 
 std::vector<double> column(const at::Tensor& measures, std::int64_t index) {
@@ -55,13 +48,8 @@ std::vector<double> column(const at::Tensor& measures, std::int64_t index) {
   return {first, first + values.numel()};
 }
 
-std::string first_line(const std::exception& error) {
-  const std::string said = error.what();
-  return said.substr(0, said.find('\n'));
-}
-
 void say(const std::exception& error) {
-  std::cerr << "monitor: " << first_line(error) << '\n' << std::flush;
+  std::cerr << "monitor: " << redoubt::detail::first_line(error) << '\n' << std::flush;
 }
 
 void work_only_when_idle() {
@@ -174,7 +162,10 @@ void degradation_monitor::work() {
 // Once a minute at most: under load it would be said all the time.
 void degradation_monitor::say_what_is_skipped() {
   const double now = unix_seconds();
-  const std::int64_t skipped = figures().skipped;
+  const std::int64_t skipped = [this] {
+    const std::scoped_lock lock{mutex_};
+    return skipped_;
+  }();
   if (skipped > said_skipped_ && now >= next_word_) {
     std::cerr << "monitor: requests come faster than they can be looked at: " << skipped - said_skipped_ << " of "
               << skipped - said_skipped_ + now_.requests - said_requests_ << " were passed over\n"
@@ -214,7 +205,7 @@ void degradation_monitor::follow_model() {
     now_.trouble.clear();
   } catch (const std::exception& error) {
     watch_.reset();  // until another model comes
-    now_.trouble = first_line(error);
+    now_.trouble = redoubt::detail::first_line(error);
     say(error);
   }
   publish();
@@ -312,7 +303,7 @@ degradation_monitor::inferred degradation_monitor::infer(const std::vector<task>
     const at::Tensor logits = (*copy_)(x);
     found.predicted = logits.argmax(1).contiguous();
     found.measures = request_measures(x, logits).contiguous();
-    found.scores = watch_->label_free_detector().scores(*copy_, x);
+    found.scores = watch_->label_free_detector().scores(*copy_, x, logits);
   }
   return found;
 }
@@ -394,6 +385,14 @@ void degradation_monitor::raise(degradation_alarms alarms) {
   }
 }
 
+std::optional<double> degradation_monitor::newest_error_rate() const {
+  if (newest_.empty()) {
+    return {};
+  }
+  const auto errors = std::count(newest_.begin(), newest_.end(), true);
+  return static_cast<double>(errors) / static_cast<double>(newest_.size());
+}
+
 // All replicas that watch one model give an event the same source and id, so that what it sets off is set off once.
 cloud_event degradation_monitor::event_of(const std::string& what, std::int64_t number) const {
   nlohmann::json data = {{"model", options_.name},
@@ -405,15 +404,14 @@ cloud_event degradation_monitor::event_of(const std::string& what, std::int64_t 
                           {{"labelled", to_json(watch_->labelled())},
                            {"label_free", to_json(watch_->label_free())},
                            {"two_sample", to_json(watch_->two_sample())}}}};
-  if (!newest_.empty()) {
-    data["error_rate"] =
-        static_cast<double>(std::count(newest_.begin(), newest_.end(), true)) / static_cast<double>(newest_.size());
+  if (const std::optional<double> rate = newest_error_rate()) {
+    data["error_rate"] = *rate;
     data["error_rate_labels"] = newest_.size();
   }
   return {.id = options_.name + "-" + now_.model_digest + "-" + what + "-" + std::to_string(number),
           .source = options_.source,
           .type = "io.redoubt.degradation." + what,
-          .attributes = {{"subject", options_.name}, {"time", timestamp()}},
+          .attributes = {{"subject", options_.name}, {"time", rfc3339(std::chrono::system_clock::now())}},
           .content_type = "application/json",
           .data = data.dump()};
 }
@@ -442,11 +440,7 @@ void degradation_monitor::publish() {
     now_.two_sample = watch_->two_sample();
     now_.log_evidence = watch_->log_evidence();
   }
-  now_.error_rate.reset();
-  if (!newest_.empty()) {
-    now_.error_rate =
-        static_cast<double>(std::count(newest_.begin(), newest_.end(), true)) / static_cast<double>(newest_.size());
-  }
+  now_.error_rate = newest_error_rate();
   now_.retraining_in_flight = acting_.in_flight(unix_seconds());
   now_.reported = acting_.reported();
   const std::scoped_lock lock{mutex_};

@@ -74,6 +74,8 @@ struct monitor_figures {
 /// restart takes back what others have read.
 class degradation_monitor {
  public:
+  static constexpr std::size_t longest_id = 256;  ///< bytes
+
   /// `reference`: floats as the model takes them, at least 300. `report` gets the events, on the monitor's thread.
   /// Throws std::runtime_error where `options.state` cannot be read or written.
   degradation_monitor(served_model& model, samples reference, monitor_options options,
@@ -134,6 +136,7 @@ class degradation_monitor {
   void match(const labels& arrived);
   void hold_early(const labels& arrived);
   void raise(degradation_alarms alarms);
+  [[nodiscard]] std::optional<double> newest_error_rate() const;
   [[nodiscard]] cloud_event event_of(const std::string& what, std::int64_t number) const;
   void keep();
   void publish();

@@ -1,13 +1,14 @@
 #include "event_sink.hpp"
 
 #include "files.hpp"
+#include "url.hpp"
 
 #include <httplib.h>
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <redoubt/core/error.hpp>
-#include <regex>
 #include <utility>
 
 namespace redoubt::program {
@@ -18,18 +19,17 @@ event_sink::event_sink(const std::string& url, std::filesystem::path file) : fil
   if (url.empty()) {
     return;
   }
-  static const std::regex form{R"((https?://[^/?#]+)(/[^#]*)?)"};
-  std::smatch parts;
-  require(std::regex_match(url, parts, form), "the sink must be http://host[:port][/path] or https://..., got ", url);
-  server_ = parts[1];
-  path_ = parts[2].matched ? parts[2].str() : "/";
+  const std::optional<url_parts> parts = split_url(url);
+  require(parts.has_value(), "the sink must be http://host[:port][/path] or https://..., got ", url);
+  server_ = parts->server;
+  path_ = parts->path;
   if (!file_.empty() && std::filesystem::exists(file_)) {
     const json kept = json::parse(read_whole(file_), nullptr, /*allow_exceptions=*/false);
     if (!kept.is_array()) {
       fail(file_.string(), " holds no events; move it away to go on without those that were on their way");
     }
     for (const json& event : kept) {
-      waiting_.push_back(event.dump());
+      waiting_.push_back(event);
     }
   }
   thread_ = std::thread{[this] { work(); }};
@@ -52,7 +52,7 @@ void event_sink::send(const cloud_event& event) {
   }
   {
     const std::scoped_lock lock{mutex_};
-    waiting_.push_back(structured(event).dump());
+    waiting_.push_back(structured(event));
     keep();
   }
   changed_.notify_all();
@@ -74,7 +74,7 @@ void event_sink::work() {
     if (stopping_) {
       return;
     }
-    const std::string body = waiting_.front();
+    const std::string body = waiting_.front().dump();
     lock.unlock();
     const bool taken = post(body);
     lock.lock();
@@ -100,14 +100,9 @@ bool event_sink::post(const std::string& body) const {
 }
 
 void event_sink::keep() const {
-  if (file_.empty()) {
-    return;
+  if (!file_.empty()) {
+    write_whole(file_, json(waiting_).dump());
   }
-  json all = json::array();
-  for (const std::string& body : waiting_) {
-    all.push_back(json::parse(body));
-  }
-  write_whole(file_, all.dump());
 }
 
 }  // namespace redoubt::program

@@ -44,7 +44,7 @@ class event_sink {
   std::filesystem::path file_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::string> waiting_;
+  std::deque<nlohmann::json> waiting_;
   tally tally_;
   bool stopping_ = false;
   std::thread thread_;

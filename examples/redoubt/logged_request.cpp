@@ -1,9 +1,8 @@
 #include "logged_request.hpp"
 
 #include "gzip.hpp"
+#include "lower_case.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <redoubt/core/error.hpp>
 
@@ -13,11 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t most_bytes = std::size_t{64} << 20;  // of a body, once unpacked
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
 
 std::optional<std::size_t> number_in(const std::string& text) {
   std::size_t number = 0;
@@ -36,7 +30,7 @@ std::optional<std::size_t> size_in_metadata(const cloud_event& event) {
     return {};
   }
   for (const auto& [name, values] : headers.items()) {
-    if (lower(name) == "inference-header-content-length") {
+    if (lower_case(name) == "inference-header-content-length") {
       const json& value = values.is_array() && !values.empty() ? values.front() : values;
       return value.is_string() ? number_in(value.get<std::string>()) : std::nullopt;
     }

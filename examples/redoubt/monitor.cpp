@@ -4,6 +4,7 @@
 #include "model_look.hpp"
 #include "monitor_setup.hpp"
 #include "served_model.hpp"
+#include "server_flags.hpp"
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -16,12 +17,7 @@ namespace redoubt::program {
 namespace {
 
 struct settings {
-  std::string model;
-  std::vector<std::int64_t> shape{1, 28, 28};
-  std::string host = "0.0.0.0";
-  int port = 8081;
-  std::size_t body = 64;
-  std::size_t threads = 64;
+  server_settings server{.port = 8081};
   monitor_settings monitor;
 };
 
@@ -31,13 +27,15 @@ void say(const std::string& line) {
 
 outcome monitor(const settings& chosen) {
   const interrupt_watch watch;
-  served_model model{chosen.model, chosen.shape};
-  running_monitor running{chosen.monitor, model};
-  http_listener listener{{chosen.host, chosen.port, chosen.body << 20, chosen.threads}};
+  served_model model{chosen.server.model, chosen.server.shape};
+  monitor_settings of = chosen.monitor;
+  of.options.name = chosen.server.name;
+  running_monitor running{of, model};
+  http_listener listener{chosen.server.http()};
   running.service().add_events(listener.routes());
   running.service().add_probes(listener.routes());
   listener.start();
-  say("model \"" + chosen.monitor.options.name + "\" on http://" + chosen.host + ":" + std::to_string(listener.port()));
+  say("model \"" + chosen.server.name + "\" on http://" + chosen.server.host + ":" + std::to_string(listener.port()));
   model_look look{model, say};
   bool was_ready = false;
   while (!interrupted()) {
@@ -65,24 +63,8 @@ command make_monitor(CLI::App& root) {
   const auto chosen = std::make_shared<settings>();
   CLI::App* flags = root.add_subcommand(
       "monitor", "watch a served model through CloudEvents of its requests and labels, until SIGTERM");
-  flags->add_option("--model", chosen->model, "TorchScript file that is served; another put in its place is followed")
-      ->required();
-  flags->add_option("--name", chosen->monitor.options.name, "what the model is called")->capture_default_str();
-  flags->add_option("--shape", chosen->shape, "sizes of one sample: channels, height, width")
-      ->expected(1, 5)
-      ->delimiter(',')
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  flags->add_option("--host", chosen->host, "address to listen on")->capture_default_str();
-  flags->add_option("--port", chosen->port, "port to listen on; 0 for any that is free")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  flags->add_option("--max-body", chosen->body, "megabytes of an event")
-      ->check(CLI::Range(1, 1 << 14))
-      ->capture_default_str();
-  flags->add_option("--threads", chosen->threads, "requests that are answered at once")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
+  add_server_flags(*flags, chosen->server, "TorchScript file that is served; another put in its place is followed",
+                   "megabytes of an event");
   add_monitor_flags(*flags, chosen->monitor, /*required=*/true);
   return {flags, [chosen] { return monitor(*chosen); }};
 }

@@ -1,14 +1,13 @@
 #include "monitor_service.hpp"
 
 #include "bounded_json.hpp"
-#include "digest.hpp"
 #include "logged_request.hpp"
+#include "lower_case.hpp"
 #include "monitor_metrics.hpp"
 #include "monitor_state.hpp"
 #include "oip_samples.hpp"
 
-#include <algorithm>
-#include <cctype>
+#include <redoubt/core/detail/fnv1a.hpp>
 #include <redoubt/core/error.hpp>
 #include <utility>
 #include <vector>
@@ -21,9 +20,7 @@ using nlohmann::json;
 http_headers headers_of(const httplib::Request& request) {
   http_headers headers;
   for (const auto& [name, value] : request.headers) {
-    std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    headers[lower] = value;
+    headers[lower_case(name)] = value;
   }
   return headers;
 }
@@ -31,7 +28,7 @@ http_headers headers_of(const httplib::Request& request) {
 }  // namespace
 
 bool replica_share::keeps(const std::string& id) const {
-  return digest_of(id) % replicas == replica;
+  return redoubt::detail::fnv1a(id) % replicas == replica;
 }
 
 monitor_service::monitor_service(degradation_monitor& monitor, const event_sink& sink, served_model& model,

@@ -5,6 +5,7 @@
 #include "model_look.hpp"
 #include "monitor_setup.hpp"
 #include "served_model.hpp"
+#include "server_flags.hpp"
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -18,16 +19,10 @@ namespace redoubt::program {
 namespace {
 
 struct settings {
-  std::string model;
-  std::string name = "model";
-  std::vector<std::int64_t> shape{1, 28, 28};
-  std::string host = "0.0.0.0";
-  int port = 8080;
+  server_settings server;
   std::int64_t batch = 64;
   double delay = 2;
   std::int64_t queue = 1024;
-  std::size_t body = 64;
-  std::size_t threads = 64;
   double drain = 0;
   bool watches = false;
   monitor_settings monitor;
@@ -40,31 +35,32 @@ void say(const std::string& line) {
 // Tells the monitor of each request that was answered. Without a label to come it needs no id.
 void observe(inference_service& service, degradation_monitor& monitor) {
   service.observed_by([&monitor](const std::string& id, const at::Tensor& x) {
-    static_cast<void>(monitor.see_request(id.size() > 256 ? "" : id, x, /*once=*/false));
+    static_cast<void>(monitor.see_request(id.size() > degradation_monitor::longest_id ? "" : id, x, /*once=*/false));
   });
 }
 
 outcome serve(const settings& chosen) {
   const interrupt_watch watch;
-  served_model model{chosen.model, chosen.shape};
+  served_model model{chosen.server.model, chosen.server.shape};
   std::optional<running_monitor> monitor;
   if (chosen.watches) {
     monitor_settings of = chosen.monitor;
     require(!of.images.empty() && !of.labels.empty(), "--monitor needs --reference-images and --reference-labels");
-    of.options.name = chosen.name;
+    of.options.name = chosen.server.name;
     of.options.yields = true;
     monitor.emplace(of, model);
   }
   const auto patience = std::chrono::microseconds{static_cast<std::int64_t>(chosen.delay * 1000)};
-  inference_service service{chosen.name, model, {chosen.batch, patience, chosen.queue}};
-  http_server server{service, {chosen.host, chosen.port, chosen.body << 20, chosen.threads}};
+  inference_service service{chosen.server.name, model, {chosen.batch, patience, chosen.queue}};
+  http_server server{service, chosen.server.http()};
   if (monitor) {
     observe(service, monitor->monitor());
     monitor->service().add_events(server.routes());
     service.more_metrics([&monitor] { return monitor->service().metrics_text(); });
   }
   server.start();
-  say("model \"" + chosen.name + "\" on http://" + chosen.host + ":" + std::to_string(server.port()) + "/v2");
+  say("model \"" + chosen.server.name + "\" on http://" + chosen.server.host + ":" + std::to_string(server.port()) +
+      "/v2");
   model_look look{model, say};
   while (!interrupted()) {
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
@@ -78,7 +74,7 @@ outcome serve(const settings& chosen) {
   std::this_thread::sleep_for(std::chrono::duration<double>{chosen.drain});
   server.stop();
   answer_interrupt();
-  return {.report = {{"model", chosen.name}, {"model_version", model.current()->version}}, .prose = ""};
+  return {.report = {{"model", chosen.server.name}, {"model_version", model.current()->version}}, .prose = ""};
 }
 
 }  // namespace
@@ -87,17 +83,8 @@ command make_serve(CLI::App& root) {
   const auto chosen = std::make_shared<settings>();
   CLI::App* flags = root.add_subcommand(
       "serve", "answer inference requests over HTTP (Open Inference Protocol, version 2), until SIGTERM");
-  flags->add_option("--model", chosen->model, "TorchScript file; another put in its place takes over")->required();
-  flags->add_option("--name", chosen->name, "what requests call the model")->capture_default_str();
-  flags->add_option("--shape", chosen->shape, "sizes of one sample: channels, height, width")
-      ->expected(1, 5)
-      ->delimiter(',')
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  flags->add_option("--host", chosen->host, "address to listen on")->capture_default_str();
-  flags->add_option("--port", chosen->port, "port to listen on; 0 for any that is free")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+  add_server_flags(*flags, chosen->server, "TorchScript file; another put in its place takes over",
+                   "megabytes of a request's body");
   flags->add_option("--max-batch", chosen->batch, "samples that are inferred at once")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
@@ -106,12 +93,6 @@ command make_serve(CLI::App& root) {
       ->capture_default_str();
   flags->add_option("--max-queue", chosen->queue, "samples that may wait; more are refused with 503")
       ->check(CLI::Range(1, 1 << 30))
-      ->capture_default_str();
-  flags->add_option("--max-body", chosen->body, "megabytes of a request's body")
-      ->check(CLI::Range(1, 1 << 14))
-      ->capture_default_str();
-  flags->add_option("--threads", chosen->threads, "requests that are answered at once")
-      ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   flags->add_option("--drain", chosen->drain, "seconds after SIGTERM in which requests are answered, readiness refused")
       ->check(CLI::Range(0.0, 3600.0))

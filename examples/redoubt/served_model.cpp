@@ -1,6 +1,5 @@
 #include "served_model.hpp"
 
-#include "digest.hpp"
 #include "files.hpp"
 
 #include <ATen/ops/zeros.h>
@@ -9,6 +8,7 @@
 
 #include <exception>
 #include <redoubt/core/error.hpp>
+#include <redoubt/model/detail/sealed_archive.hpp>
 #include <utility>
 
 namespace redoubt::program {
@@ -68,7 +68,7 @@ std::optional<served_model::mark> served_model::marked() const {
 
 std::shared_ptr<const served_model::edition> served_model::load(std::int64_t version) const {
   const script_model model = script_model::load(file_.string());
-  const std::string digest = digits_of(digest_of(read_whole(file_)));
+  const std::string digest = detail::seal_of(read_whole(file_));
   model.train(false);
   const c10::InferenceMode without_gradients;
   const std::vector<std::int64_t> shape = batch_shape(1);

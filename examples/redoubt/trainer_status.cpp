@@ -1,6 +1,8 @@
 #include "trainer_status.hpp"
 
 #include "files.hpp"
+#include "rfc3339.hpp"
+#include "url.hpp"
 
 #include <httplib.h>
 
@@ -8,7 +10,6 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <exception>
 #include <iomanip>
 #include <mutex>
@@ -26,28 +27,16 @@ std::string in_the_environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// As RFC 3339 has it, to the second.
-std::string written(std::chrono::system_clock::time_point when) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::ostringstream text;
-  text << std::put_time(&parts, "%Y-%m-%dT%H:%M:%SZ");
-  return text.str();
-}
-
 std::string written(double number) {
   std::ostringstream text;
   text << std::setprecision(6) << number;
   return text.str();
 }
 
-// "https://host:port" and "/path".
-std::pair<std::string, std::string> split(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  require(scheme != std::string::npos, "\"", url, "\" is no URL");
-  const std::size_t path = std::min(url.find('/', scheme + 3), url.size());
-  return {url.substr(0, path), path < url.size() ? url.substr(path) : "/"};
+url_parts parts_of(const std::string& url) {
+  const std::optional<url_parts> parts = split_url(url);
+  require(parts.has_value(), "\"", url, "\" is no URL");
+  return *parts;
 }
 
 std::string trimmed(const std::string& text) {
@@ -57,7 +46,7 @@ std::string trimmed(const std::string& text) {
 }
 
 std::unique_ptr<httplib::Client> client_of(const status_server& server, const status_pace& pace) {
-  const std::string host = split(server.url).first;
+  const std::string host = parts_of(server.url).server;
 #ifndef CPPHTTPLIB_OPENSSL_SUPPORT
   require(!host.starts_with("https"), "this build has no TLS");
 #endif
@@ -77,7 +66,7 @@ std::unique_ptr<httplib::Client> client_of(const status_server& server, const st
 }  // namespace
 
 nlohmann::json to_trainer_status(const training_status& status, std::chrono::system_clock::time_point when) {
-  nlohmann::json told{{"progressPercentage", std::clamp(status.percent, 0, 100)}, {"lastUpdatedTime", written(when)}};
+  nlohmann::json told{{"progressPercentage", std::clamp(status.percent, 0, 100)}, {"lastUpdatedTime", rfc3339(when)}};
   if (status.seconds_left) {
     constexpr std::int64_t most = 0x7fffffff;  // an int32
     told["estimatedRemainingSeconds"] = std::clamp(*status.seconds_left, std::int64_t{0}, most);
@@ -152,7 +141,7 @@ struct status_reporter::state {
       headers.emplace("Authorization", "Bearer " + trimmed(read_whole(server.token_file)));
     }
     const std::string body = to_trainer_status(now, std::chrono::system_clock::now()).dump();
-    const httplib::Result answer = client->Post(split(server.url).second, headers, body, "application/json");
+    const httplib::Result answer = client->Post(parts_of(server.url).path, headers, body, "application/json");
     if (!answer) {
       fail(httplib::to_string(answer.error()));
     }

@@ -20,6 +20,7 @@ import yaml
 
 from cluster import merge
 from schemas import Schemas
+from walk import within
 
 FOLDER = pathlib.Path()
 SCHEMAS = None
@@ -56,14 +57,7 @@ def read(path):
 
 def pods(thing):
     """All pod specs in an object, wherever they are."""
-    if isinstance(thing, dict):
-        if isinstance(thing.get("containers"), list):
-            yield thing
-        for child in thing.values():
-            yield from pods(child)
-    elif isinstance(thing, list):
-        for child in thing:
-            yield from pods(child)
+    return within(thing, lambda each: isinstance(each.get("containers"), list))
 
 
 class EachFile(unittest.TestCase):

@@ -19,6 +19,7 @@ import urllib.request
 import yaml
 
 from cluster import Cluster
+from walk import within
 
 FOLDER = PROGRAM = MODEL = DATA = pathlib.Path()
 CONTAINER = "/opt/redoubt/"
@@ -37,14 +38,7 @@ def objects(path):
 
 
 def containers(thing):
-    if isinstance(thing, dict):
-        if "command" in thing and "image" in thing:
-            yield thing
-        for child in thing.values():
-            yield from containers(child)
-    elif isinstance(thing, list):
-        for child in thing:
-            yield from containers(child)
+    return within(thing, lambda each: "command" in each and "image" in each)
 
 
 def flags(arguments):

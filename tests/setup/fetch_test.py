@@ -1,6 +1,5 @@
 """The set-up's own paths, each run as the build runs it: `cmake -P fetch.cmake` on a cache and a server of the test's own."""
 
-import argparse
 import hashlib
 import http.server
 import io
@@ -15,6 +14,8 @@ import threading
 import time
 import unittest
 import zipfile
+
+import command_line
 
 HERE = pathlib.Path(__file__).resolve().parent
 CMAKE = "cmake"
@@ -282,8 +283,4 @@ class wheels(setup_test):
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser()
-    options.add_argument("--cmake", default=CMAKE)
-    known, rest = options.parse_known_args()
-    CMAKE = known.cmake
-    unittest.main(argv=[sys.argv[0], *rest])
+    command_line.run_tests(sys.modules[__name__])

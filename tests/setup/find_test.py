@@ -1,6 +1,5 @@
 """Which LibTorch and which compiler the set-up takes, and what it says of those that it refuses."""
 
-import argparse
 import os
 import pathlib
 import shutil
@@ -8,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+import command_line
 
 HERE = pathlib.Path(__file__).resolve().parent
 CMAKE = "cmake"
@@ -96,8 +97,4 @@ class compilers(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser()
-    options.add_argument("--cmake", default=CMAKE)
-    known, rest = options.parse_known_args()
-    CMAKE = known.cmake
-    unittest.main(argv=[sys.argv[0], *rest])
+    command_line.run_tests(sys.modules[__name__])

@@ -1,6 +1,5 @@
 """What find_package(redoubt) refuses, and that it says what it found, what it needs and how to get that: in one message."""
 
-import argparse
 import os
 import pathlib
 import shutil
@@ -9,6 +8,7 @@ import sys
 import tempfile
 import unittest
 
+import command_line
 import find_test
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -144,8 +144,4 @@ for inherited in [name for name in dir(find_test.libtorch) if name.startswith("t
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser()
-    options.add_argument("--cmake", default=CMAKE)
-    known, rest = options.parse_known_args()
-    CMAKE = known.cmake
-    unittest.main(argv=[sys.argv[0], *rest])
+    command_line.run_tests(sys.modules[__name__])

@@ -88,6 +88,7 @@ TEST_CASE("self_attack_detector: attacked requests alarm within a few tens, with
     const at::Tensor attacked = attack(d.model, d.stream.x, d.stream.y);
     REQUIRE(redoubt::accuracy(d.model, attacked, d.stream.y) < 0.3);
     const std::vector<double> scores = detector.scores(d.model, attacked);
+    CHECK(detector.scores(d.model, attacked, d.model(attacked).detach()) == scores);
     std::vector<int> delays;
     for (std::uint64_t seed = 0; seed < 101; ++seed) {
       delays.push_back(requests_until_alarm(detector, scores, seed, 1000));

@@ -18,10 +18,11 @@ concept has_features = requires(M& model, const at::Tensor& x) {
 ///
 /// The penultimate layer where the model offers it; the logits; the logits in descending order; the entropy of the
 /// prediction; the energy (log-sum-exp); and which class is predicted. Without gradients, in the mode the model is in.
+/// `given` are the model's logits of x [N, C], from the caller who has them already.
 template <class Model>
-[[nodiscard]] at::Tensor logit_features(Model& model, const at::Tensor& x) {
+[[nodiscard]] at::Tensor logit_features(Model& model, const at::Tensor& x, const at::Tensor& given) {
   const at::NoGradGuard no_gradient;
-  const at::Tensor logits = logits_of([&](const at::Tensor& input) { return model(input); }, x).to(at::kFloat);
+  const at::Tensor logits = given.to(at::kFloat);
   const at::Tensor log_probabilities = logits.log_softmax(1);
   const at::Tensor entropy = log_probabilities.exp().mul(log_probabilities).sum(1, /*keepdim=*/true).neg();
   const at::Tensor energy = logits.logsumexp(1, /*keepdim=*/true);
@@ -45,6 +46,13 @@ template <class Model>
     first += part.size(1);
   }
   return all;
+}
+
+/// The same, of logits that are computed here.
+template <class Model>
+[[nodiscard]] at::Tensor logit_features(Model& model, const at::Tensor& x) {
+  const at::NoGradGuard no_gradient;
+  return logit_features(model, x, logits_of([&](const at::Tensor& input) { return model(input); }, x));
 }
 
 }  // namespace redoubt

@@ -86,12 +86,16 @@ class self_attack_detector {
   template <class Model>
   [[nodiscard]] std::vector<double> scores(Model& model, const at::Tensor& x) const {
     const eval_scope scope{model};
-    const at::Tensor logits = classifier_(features_of(model, x, options_.batch))
-                                  .clamp(-options_.clip, options_.clip)
-                                  .to(at::kCPU, at::kDouble)
-                                  .contiguous();
-    const auto* const values = detail::elements_of<double>(logits);
-    return {values, values + logits.numel()};
+    return clipped(features_of(model, x, options_.batch));
+  }
+
+  /// The same where the caller has the model's logits of x, in eval mode, already: a forward pass less.
+  template <class Model>
+  [[nodiscard]] std::vector<double> scores(Model& model, const at::Tensor& x, const at::Tensor& logits) const {
+    const eval_scope scope{model};
+    return clipped(in_parts(x.size(0), options_.batch, [&](std::int64_t first, std::int64_t count) {
+      return logit_features(model, x.narrow(0, first, count), logits.narrow(0, first, count));
+    }));
   }
 
   /// Takes in one request's score. After an alarm it starts afresh.
@@ -114,15 +118,30 @@ class self_attack_detector {
 
   template <class Model>
   static at::Tensor features_of(Model& model, const at::Tensor& x, std::int64_t batch) {
+    return in_parts(x.size(0), batch, [&](std::int64_t first, std::int64_t count) {
+      return logit_features(model, x.narrow(0, first, count));
+    });
+  }
+
+  // The features of `samples` samples, so many at a time: `features(first, count)` gives those of a part.
+  template <class Features>
+  static at::Tensor in_parts(std::int64_t samples, std::int64_t batch, const Features& features) {
     at::Tensor all;
-    for (std::int64_t first = 0; first < x.size(0); first += batch) {
-      const at::Tensor part = logit_features(model, x.narrow(0, first, std::min(batch, x.size(0) - first)));
+    for (std::int64_t first = 0; first < samples; first += batch) {
+      const at::Tensor part = features(first, std::min(batch, samples - first));
       if (!all.defined()) {
-        all = part.new_empty({x.size(0), part.size(1)});
+        all = part.new_empty({samples, part.size(1)});
       }
       all.narrow(0, first, part.size(0)).copy_(part);
     }
     return all;
+  }
+
+  [[nodiscard]] std::vector<double> clipped(const at::Tensor& features) const {
+    const at::Tensor logits =
+        classifier_(features).clamp(-options_.clip, options_.clip).to(at::kCPU, at::kDouble).contiguous();
+    const auto* const values = detail::elements_of<double>(logits);
+    return {values, values + logits.numel()};
   }
 
   template <class Model>
