@@ -15,6 +15,7 @@ other work.
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import random
@@ -65,7 +66,7 @@ def request_body():
 
 
 class Server:
-    """A server's process on one core, for as long as the block lasts."""
+    """A server's process on one core, until it is stopped."""
 
     def __init__(self, name, command, core):
         self.name = name
@@ -77,16 +78,15 @@ class Server:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(pinned, stdout=self.log, stderr=self.log, env=environment)
 
-    def __enter__(self):
+    def wait_until_ready(self):
         deadline = time.monotonic() + 120
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.log.seek(0)
                 sys.exit(f"{self.name} does not serve:\n{self.log.read().decode(errors='replace')}")
             time.sleep(0.2)
-        return self
 
-    def __exit__(self, *_):
+    def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(timeout=30)
@@ -140,18 +140,39 @@ def check_same(servers, body, size):
             sys.exit(f"{server.name} answers something else than {servers[0].name}: logits differ by {difference}")
 
 
+def ratios(rounds, name, last, column):
+    """Of `name` to `last`, ascending: one for each start, the median of its rounds; with one start, one for each round."""
+    starts = {}
+    for each in rounds:
+        starts.setdefault(each["start"], {}).setdefault(each["round"], {})[each["server"]] = each[column]
+    by_start = [[of[name] / of[last] for of in start.values()] for start in starts.values()]
+    return sorted(by_start[0] if len(by_start) == 1 else map(statistics.median, by_start))
+
+
+def interval(ascending):
+    """Of the median, by the sign test: at least 95 %, or as much as so few allow."""
+    n = len(ascending)
+    left, below = 0, 2 * 0.5**n  # the chance that the median is outside of what is left of `left` values on each side
+    while left < (n - 1) // 2 and below + 2 * math.comb(n, left + 1) * 0.5**n <= 0.05:
+        left += 1
+        below += 2 * math.comb(n, left) * 0.5**n
+    return ascending[left], ascending[n - 1 - left]
+
+
 def table(rounds, names):
     columns = ["requests_a_second", "p50_ms", "p99_ms", "requests_a_cpu_second", "megabytes"]
     medians = {name: {column: statistics.median(r[column] for r in rounds if r["server"] == name) for column in columns}
                for name in names}
     print(f"{'':<14}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'requests/CPU s':>16}{'MB':>7}{'not 200':>9}{'broken':>8}{'late':>6}"
-          f"{'rate':>8}{'p99':>8}")
+          f"{'rate':>8}{'95 %':>14}{'p99':>8}")
     for name in names:
-        ours, last = medians[name], medians[names[-1]]
+        ours, rates = medians[name], ratios(rounds, name, names[-1], "requests_a_second")
+        low, high = interval(rates)
         bad = [sum(r[kind] for r in rounds if r["server"] == name) for kind in ("not_200", "socket_errors", "timeouts")]
         print(f"{name:<14}{ours['requests_a_second']:>12.0f}{ours['p50_ms']:>9.2f}{ours['p99_ms']:>9.2f}"
               f"{ours['requests_a_cpu_second']:>16.0f}{ours['megabytes']:>7.0f}{bad[0]:>9}{bad[1]:>8}{bad[2]:>6}"
-              f"{ours['requests_a_second'] / last['requests_a_second']:>8.3f}{ours['p99_ms'] / last['p99_ms']:>8.3f}")
+              f"{statistics.median(rates):>8.3f}{f'{low:.3f}-{high:.3f}':>14}"
+              f"{statistics.median(ratios(rounds, name, names[-1], 'p99_ms')):>8.3f}")
 
 
 def arguments():
@@ -161,10 +182,31 @@ def arguments():
     flags.add_argument("--connections", type=int, default=64)
     flags.add_argument("--seconds", type=int, default=10)
     flags.add_argument("--rounds", type=int, default=5)
+    flags.add_argument("--starts", type=int, default=1)
+    flags.add_argument("--settle", type=float, default=0, help="seconds between the start and the load")
     flags.add_argument("--server-core", type=int, default=0)
     flags.add_argument("--client-core", type=int, default=1)
     flags.add_argument("--out", type=pathlib.Path)
     return flags.parse_args()
+
+
+def rounds_of_a_start(chosen, start, script, body, size):
+    servers = [Server(*each.split("=", 1), chosen.server_core) for each in chosen.servers]
+    try:
+        for server in servers:
+            server.wait_until_ready()
+        check_same(servers, body, size)
+        time.sleep(chosen.settle)
+        for server in servers:  # a first second, which does not count
+            load(server, script, chosen.wrk, chosen.client_core, chosen.connections, 1)
+        for number in range(chosen.rounds):
+            for server in servers if number % 2 == 0 else reversed(servers):
+                figures = load(server, script, chosen.wrk, chosen.client_core, chosen.connections, chosen.seconds)
+                print(json.dumps({"start": start, "round": number, **figures}), file=sys.stderr, flush=True)
+                yield {"start": start, "round": number, **figures}
+    finally:
+        for server in servers:
+            server.stop()
 
 
 def main():
@@ -174,24 +216,9 @@ def main():
         content, script = pathlib.Path(folder, "body"), pathlib.Path(folder, "load.lua")
         content.write_bytes(body)
         script.write_text(SCRIPT.replace("BODY", str(content)).replace("SIZE_HEADER", SIZE_HEADER).replace("SIZE", str(size)))
-        servers = [Server(*each.split("=", 1), chosen.server_core) for each in chosen.servers]
-        started = []
-        try:
-            for server in servers:
-                started.append(server.__enter__())
-            check_same(servers, body, size)
-            for server in servers:  # a first second, which does not count
-                load(server, script, chosen.wrk, chosen.client_core, chosen.connections, 1)
-            rounds = []
-            for number in range(chosen.rounds):
-                for server in servers if number % 2 == 0 else reversed(servers):
-                    figures = load(server, script, chosen.wrk, chosen.client_core, chosen.connections, chosen.seconds)
-                    rounds.append({"round": number, **figures})
-                    print(json.dumps(rounds[-1]), file=sys.stderr, flush=True)
-        finally:
-            for server in servers:
-                server.__exit__()
-    table(rounds, [server.name for server in servers])
+        rounds = [each for start in range(chosen.starts)
+                  for each in rounds_of_a_start(chosen, start, script, body, size)]
+    table(rounds, [each.split("=", 1)[0] for each in chosen.servers])
     if chosen.out:
         settings = {"connections": chosen.connections, "seconds": chosen.seconds, "commands": chosen.servers}
         chosen.out.write_text(json.dumps({**settings, "rounds": rounds}, indent=1))

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <random>
@@ -29,8 +30,10 @@ namespace {
 
 constexpr std::int64_t fewest_references = 300;
 constexpr std::size_t most_tasks = 64;      // looked at together
+constexpr std::size_t most_labels = 4096;   // in the queue
 constexpr std::size_t most_early = 10000;   // requests whose labels came first
 constexpr std::size_t newest_labels = 200;  // that the reported error rate covers
+constexpr std::chrono::seconds longest_rest{5};
 
 double unix_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -54,6 +57,27 @@ void say(const std::exception& error) {
 
 void work_only_when_idle() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 19);
+}
+
+// What the kernel counts of the calling thread: nanoseconds on a processor, and ready to run without one; 0 where it
+// does not say.
+struct turns {
+  std::int64_t worked = 0;
+  std::int64_t waited = 0;
+};
+
+turns turns_until_now() {
+  turns now;
+  std::ifstream{"/proc/thread-self/schedstat"} >> now.worked >> now.waited;
+  return now;
+}
+
+// Where others want the processor. To be ready to run all the time costs them, too, however seldom the thread gets to.
+std::chrono::nanoseconds rest_after(const turns& before) {
+  const turns now = turns_until_now();
+  const std::chrono::nanoseconds waited{now.waited - before.waited};
+  const bool crowded = now.waited - before.waited > 4 * (now.worked - before.worked);
+  return crowded ? std::min<std::chrono::nanoseconds>(9 * waited, longest_rest) : std::chrono::nanoseconds{0};
 }
 
 }  // namespace
@@ -86,29 +110,36 @@ degradation_monitor::~degradation_monitor() {
 
 bool degradation_monitor::see_request(const std::string& id, const at::Tensor& x, bool once) {
   require(id.size() <= longest_id, "monitor: an id may have ", longest_id, " bytes, got ", id.size());
-  return enqueue(request{id, x, once});
+  // Without the lock, which those who answer requests would wait for; a few too many do no harm.
+  if (requests_waiting_ >= options_.most_waiting) {
+    ++skipped_;
+    return false;
+  }
+  ++requests_waiting_;
+  enqueue(request{id, x, once});
+  return true;
 }
 
 bool degradation_monitor::see_labels(const std::string& id, std::vector<std::int64_t> values) {
   require(!id.empty() && id.size() <= longest_id, "monitor: an id must have 1 to ", longest_id, " bytes, got ",
           id.size());
   require(!values.empty(), "monitor: no label for ", id);
-  return enqueue(labels{id, std::move(values)});
+  if (labels_waiting_ >= most_labels) {
+    return false;
+  }
+  ++labels_waiting_;
+  enqueue(labels{id, std::move(values)});
+  return true;
 }
 
 void degradation_monitor::retraining_finished() {
   enqueue(finished{});
 }
 
-bool degradation_monitor::enqueue(task what) {
+void degradation_monitor::enqueue(task what) {
   bool first = false;
   {
     const std::scoped_lock lock{mutex_};
-    const bool must = std::holds_alternative<finished>(what);
-    if (!must && queue_.size() >= options_.most_waiting) {
-      skipped_ += std::holds_alternative<request>(what) ? 1 : 0;
-      return false;
-    }
     first = queue_.empty();
     queue_.push_back(std::move(what));
     ++given_;
@@ -116,7 +147,6 @@ bool degradation_monitor::enqueue(task what) {
   if (first) {  // else the worker is not waiting: to wake it costs the server more than to put the task there
     changed_.notify_all();
   }
-  return true;
 }
 
 void degradation_monitor::settle() {
@@ -139,6 +169,7 @@ void degradation_monitor::work() {
   follow_model();
   while (true) {
     const std::vector<task> tasks = next_tasks();
+    const turns before = turns_until_now();
     follow_model();  // now, so that what came after a swap meets the new model
     if (watch_ && !tasks.empty()) {
       try {
@@ -150,11 +181,14 @@ void degradation_monitor::work() {
     }
     publish();
     say_what_is_skipped();
-    const std::scoped_lock lock{mutex_};
+    std::unique_lock lock{mutex_};
     done_ += static_cast<std::int64_t>(tasks.size());
     changed_.notify_all();
     if (stopping_ && queue_.empty()) {
       return;
+    }
+    if (options_.yields) {
+      changed_.wait_for(lock, rest_after(before), [this] { return stopping_; });
     }
   }
 }
@@ -162,10 +196,7 @@ void degradation_monitor::work() {
 // Once a minute at most: under load it would be said all the time.
 void degradation_monitor::say_what_is_skipped() {
   const double now = unix_seconds();
-  const std::int64_t skipped = [this] {
-    const std::scoped_lock lock{mutex_};
-    return skipped_;
-  }();
+  const std::int64_t skipped = skipped_;
   if (skipped > said_skipped_ && now >= next_word_) {
     std::cerr << "monitor: requests come faster than they can be looked at: " << skipped - said_skipped_ << " of "
               << skipped - said_skipped_ + now_.requests - said_requests_ << " were passed over\n"
@@ -183,6 +214,8 @@ std::vector<degradation_monitor::task> degradation_monitor::next_tasks() {
   while (!queue_.empty() && tasks.size() < most_tasks) {
     tasks.push_back(std::move(queue_.front()));
     queue_.pop_front();
+    requests_waiting_ -= std::holds_alternative<request>(tasks.back()) ? 1 : 0;
+    labels_waiting_ -= std::holds_alternative<labels>(tasks.back()) ? 1 : 0;
   }
   return tasks;
 }

@@ -8,6 +8,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -36,7 +37,7 @@ struct monitor_options {
   double run_length = 1e6;                  ///< labels until a false alarm, on average, as promised
   bool act_on_any = false;                  ///< act on alarms without labels, too, whose rate is not guaranteed
   escalation_options escalation = {};
-  std::size_t most_waiting = 4096;        ///< requests and labels in the queue; what comes then is passed over
+  std::size_t most_waiting = 4096;        ///< requests in the queue; what comes then is passed over
   std::size_t most_predictions = 100000;  ///< requests whose labels may still come
   bool yields = false;                    ///< works only while no other thread wants the processor
 };
@@ -85,10 +86,10 @@ class degradation_monitor {
   ~degradation_monitor();
 
   /// A request has been answered; x float [n, sample...]. Its labels are matched by `id`, none come where that is
-  /// empty. With `once` a request whose id is known is passed over: an event may come twice. False where the queue is
-  /// full.
+  /// empty. With `once` a request whose id is known is passed over: an event may come twice. False where too many
+  /// wait, which costs next to nothing.
   bool see_request(const std::string& id, const at::Tensor& x, bool once);
-  /// Labels of a request, as many as it had samples; they may come before it. False where the queue is full.
+  /// Labels of a request, as many as it had samples; they may come before it. False where too many wait.
   bool see_labels(const std::string& id, std::vector<std::int64_t> labels);
   /// The retraining that was asked for has ended.
   void retraining_finished();
@@ -121,7 +122,7 @@ class degradation_monitor {
     std::vector<double> scores;
   };
 
-  bool enqueue(task what);
+  void enqueue(task what);
   void work();
   [[nodiscard]] std::vector<task> next_tasks();
   void say_what_is_skipped();
@@ -163,11 +164,13 @@ class degradation_monitor {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<task> queue_;
-  std::int64_t skipped_ = 0;
   std::int64_t given_ = 0;  // tasks
   std::int64_t done_ = 0;
   monitor_figures published_;
   bool stopping_ = false;
+  std::atomic<std::size_t> requests_waiting_ = 0;
+  std::atomic<std::size_t> labels_waiting_ = 0;
+  std::atomic<std::int64_t> skipped_ = 0;
   std::thread thread_;  // last: it runs as soon as it is there
 };
 

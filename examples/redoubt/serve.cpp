@@ -48,6 +48,7 @@ outcome serve(const settings& chosen) {
     require(!of.images.empty() && !of.labels.empty(), "--monitor needs --reference-images and --reference-labels");
     of.options.name = chosen.server.name;
     of.options.yields = true;
+    of.options.most_waiting = 256;  // what it looks at under load is then recent, and little is held
     monitor.emplace(of, model);
   }
   const auto patience = std::chrono::microseconds{static_cast<std::int64_t>(chosen.delay * 1000)};

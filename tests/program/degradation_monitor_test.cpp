@@ -265,6 +265,18 @@ TEST_CASE("monitor: what comes faster than it can be looked at is passed over an
   CHECK(it.monitor->figures().requests == 100 - passed_over);
 }
 
+TEST_CASE("monitor: requests that wait leave the labels their place") {
+  const temporary_folder folder;
+  watched it{folder, {.most_waiting = 10}};
+  const at::Tensor image = bright_and_dark(1, 1).images;
+  for (int i = 0; i < 100; ++i) {  // while the detectors are learnt
+    static_cast<void>(it.monitor->see_request("r" + std::to_string(i), image, true));
+  }
+  CHECK(it.monitor->see_labels("r0", {0}));
+  it.monitor->settle();
+  CHECK(it.monitor->figures().labels.at("matched") == 1);
+}
+
 TEST_CASE("monitor: a reference that is too small or of another shape is refused") {
   const temporary_folder folder;
   write_brightness_net(folder / "model.pt");
