@@ -8,9 +8,11 @@
 Any number of NAME=COMMAND of servers that speak the Open Inference Protocol and call the model "model". All start at once, on one
 core (--server-core); in each round each gets the load by itself, from wrk on another core (--client-core): requests of one image
 [1, 1, 28, 28] with binary tensors in and out, over --connections that are kept. First of all each server's answer must be the
-first's, so that all do the same work. A table at the end, medians over the rounds, ratios to the last server named; with --out
-every round as JSON. "requests a CPU second" counts the server's own processor time and is the figure to trust where the machine has
-other work.
+first's, so that all do the same work. A table at the end, medians over the rounds; with --out every
+round as JSON. Its last columns, "rate" and "p99", are medians of the ratios to the last server named in the same round, "95 %" the
+rate's interval (sign test): where the machine has other work, many short rounds tell more than few long ones. Two processes of one
+program differ by some percent for as long as they live: for differences that small, --starts starts all anew so many times, and each
+start counts as one. "requests a CPU second" counts the server's own processor time.
 """
 
 import argparse
@@ -152,10 +154,9 @@ def ratios(rounds, name, last, column):
 def interval(ascending):
     """Of the median, by the sign test: at least 95 %, or as much as so few allow."""
     n = len(ascending)
-    left, below = 0, 2 * 0.5**n  # the chance that the median is outside of what is left of `left` values on each side
-    while left < (n - 1) // 2 and below + 2 * math.comb(n, left + 1) * 0.5**n <= 0.05:
+    left, outside = 0, 2 * 0.5**n  # the chance that the median lies outside of what is left without `left` values on each side
+    while left < (n - 1) // 2 and (outside := outside + 2 * math.comb(n, left + 1) * 0.5**n) <= 0.05:
         left += 1
-        below += 2 * math.comb(n, left) * 0.5**n
     return ascending[left], ascending[n - 1 - left]
 
 
@@ -176,7 +177,7 @@ def table(rounds, names):
 
 
 def arguments():
-    flags = argparse.ArgumentParser(usage=__doc__)
+    flags = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     flags.add_argument("servers", nargs="+", metavar="NAME=COMMAND")
     flags.add_argument("--wrk", default="wrk")
     flags.add_argument("--connections", type=int, default=64)
