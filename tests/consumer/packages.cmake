@@ -23,7 +23,7 @@ function(redoubt_disable_way name)
   set_tests_properties(consumer/${name} PROPERTIES DISABLED ON)
 endfunction()
 
-redoubt_add_way(add_subdirectory add_subdirectory)
+redoubt_add_way(add_subdirectory add_subdirectory SETTINGS "NVCC=${redoubt_nvcc}")
 redoubt_add_way(vcpkg vcpkg)
 redoubt_add_way(archives archives)
 redoubt_add_way(program program SETTINGS "BUILD=${PROJECT_BINARY_DIR}" "DATASET=${redoubt_dataset}")

@@ -1,0 +1,36 @@
+# redoubt::cuda and redoubt::distributed for a project that has redoubt as a folder: it names in REDOUBT_COMPONENTS, before
+# add_subdirectory or FetchContent_MakeAvailable, what find_package(redoubt COMPONENTS ...) would make.
+
+include(redoubtCuda)
+include(redoubtDistributed)
+
+function(redoubt_provide_components)
+  foreach(component IN LISTS REDOUBT_COMPONENTS)
+    if(component STREQUAL "cuda")
+      redoubt_why_no_cuda(why)
+    elseif(component STREQUAL "distributed")
+      redoubt_why_no_distributed(why)
+    else()
+      set(why "redoubt has no component \"${component}\"; it has: cuda, distributed.")
+    endif()
+    if(why)
+      message(FATAL_ERROR "${why}\nThe list REDOUBT_COMPONENTS asks for it.")
+    endif()
+    if(TARGET redoubt::${component})
+      continue()
+    endif()
+    if(component STREQUAL "cuda")
+      redoubt_make_cuda("${PROJECT_SOURCE_DIR}/include/redoubt_cuda")
+    else()
+      redoubt_make_distributed("${PROJECT_SOURCE_DIR}/include/redoubt_distributed")
+    endif()
+  endforeach()
+endfunction()
+
+redoubt_provide_components()
+if(TARGET redoubt::cuda)
+  redoubt_teach_cuda_cxx20()
+  foreach(kind STANDARD EXTENSION) # the targets that compile kernels are the parent's
+    set(CMAKE_CUDA20_${kind}_COMPILE_OPTION "${CMAKE_CUDA20_${kind}_COMPILE_OPTION}" PARENT_SCOPE)
+  endforeach()
+endif()
