@@ -5,13 +5,10 @@
 #include "rfc3339.hpp"
 
 #include <ATen/ops/cat.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <random>
@@ -33,7 +30,9 @@ constexpr std::size_t most_tasks = 64;      // looked at together
 constexpr std::size_t most_labels = 4096;   // in the queue
 constexpr std::size_t most_early = 10000;   // requests whose labels came first
 constexpr std::size_t newest_labels = 200;  // that the reported error rate covers
-constexpr std::chrono::seconds longest_rest{5};
+constexpr int rest_of_watching = 9;         // see rest_after
+constexpr int rest_of_learning = 2;         // shorter: until the detectors are learnt nobody watches
+constexpr std::int64_t learning_batch = 256;
 
 double unix_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -55,30 +54,8 @@ void say(const std::exception& error) {
   std::cerr << "monitor: " << redoubt::detail::first_line(error) << '\n' << std::flush;
 }
 
-void work_only_when_idle() {
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 19);
-}
-
-// What the kernel counts of the calling thread: nanoseconds on a processor, and ready to run without one; 0 where it
-// does not say.
-struct turns {
-  std::int64_t worked = 0;
-  std::int64_t waited = 0;
-};
-
-turns turns_until_now() {
-  turns now;
-  std::ifstream{"/proc/thread-self/schedstat"} >> now.worked >> now.waited;
-  return now;
-}
-
-// Where others want the processor. To be ready to run all the time costs them, too, however seldom the thread gets to.
-std::chrono::nanoseconds rest_after(const turns& before) {
-  const turns now = turns_until_now();
-  const std::chrono::nanoseconds waited{now.waited - before.waited};
-  const bool crowded = now.waited - before.waited > 4 * (now.worked - before.worked);
-  return crowded ? std::min<std::chrono::nanoseconds>(9 * waited, longest_rest) : std::chrono::nanoseconds{0};
-}
+// Thrown where a monitor that yields stops in the middle of learning; no error.
+struct stopped {};
 
 }  // namespace
 
@@ -166,10 +143,17 @@ void degradation_monitor::work() {
   if (options_.yields) {
     work_only_when_idle();
   }
+  try {
+    keep_watch();
+  } catch (const stopped&) {  // nothing has been learnt, so there is nothing to finish
+  }
+}
+
+void degradation_monitor::keep_watch() {
   follow_model();
   while (true) {
     const std::vector<task> tasks = next_tasks();
-    const turns before = turns_until_now();
+    const processor_turns before = turns_until_now();
     follow_model();  // now, so that what came after a swap meets the new model
     if (watch_ && !tasks.empty()) {
       try {
@@ -188,7 +172,7 @@ void degradation_monitor::work() {
       return;
     }
     if (options_.yields) {
-      changed_.wait_for(lock, rest_after(before), [this] { return stopping_; });
+      changed_.wait_for(lock, rest_after(before, turns_until_now(), rest_of_watching), [this] { return stopping_; });
     }
   }
 }
@@ -262,22 +246,43 @@ void degradation_monitor::start(bool first) {
   keep();
 }
 
+// Lets those who answer requests have the processor; gives up where they stop.
+void degradation_monitor::give_way(const processor_turns& before) {
+  const auto rest = rest_after(before, turns_until_now(), rest_of_learning);
+  std::unique_lock lock{mutex_};
+  if (changed_.wait_for(lock, rest, [this] { return stopping_; })) {
+    throw stopped{};
+  }
+}
+
 void degradation_monitor::learn(const served_model::edition& edition) {
   copy_ = edition.model.clone();
   copy_->train(false);
+  processor_turns before = turns_until_now();
+  const auto model = [&](const at::Tensor& x) {
+    if (options_.yields) {
+      give_way(before);
+      before = turns_until_now();
+    }
+    return (*copy_)(x);
+  };
   const std::int64_t third = reference_.count() / 3;
   const samples fit = reference_.part(0, third);
   const samples calibrate = reference_.part(third, third);
   const samples last = reference_.part(2 * third, reference_.count() - 2 * third);
   double limit = options_.error_limit.value_or(0);
   if (!options_.error_limit) {
-    const robustness clean = robust_accuracy(no_attack{}, *copy_, last.images, last.labels);
+    const robustness clean = robust_accuracy(no_attack{}, model, last.images, last.labels);
     limit = 1 - clean.clean_interval.lower + options_.margin;
   }
-  auto detector = self_attack_detector::learn(*copy_, attack_mixture(linf{.radius = options_.eps}), fit.images,
+  auto detector = self_attack_detector::learn(model, attack_mixture(linf{.radius = options_.eps}), fit.images,
                                               fit.labels, calibrate.images, {});
   const at::NoGradGuard no_gradient;
-  const at::Tensor measures = request_measures(calibrate.images, (*copy_)(calibrate.images));
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& images : calibrate.images.split(learning_batch)) {
+    parts.push_back(request_measures(images, model(images)));
+  }
+  const at::Tensor measures = at::cat(parts);
   std::vector<std::vector<double>> healthy;
   for (std::int64_t m = 0; m < measures.size(1); ++m) {
     healthy.push_back(column(measures, m));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "background_pace.hpp"
 #include "cloud_event.hpp"
 #include "data.hpp"
 #include "escalation.hpp"
@@ -39,7 +40,7 @@ struct monitor_options {
   escalation_options escalation = {};
   std::size_t most_waiting = 4096;        ///< requests in the queue; what comes then is passed over
   std::size_t most_predictions = 100000;  ///< requests whose labels may still come
-  bool yields = false;                    ///< works only while no other thread wants the processor
+  bool yields = false;  ///< works while no other thread wants the processor; stops even while it learns
 };
 
 /// What a monitor knows by now; as `/status` and `/metrics` tell it.
@@ -124,10 +125,12 @@ class degradation_monitor {
 
   void enqueue(task what);
   void work();
+  void keep_watch();
   [[nodiscard]] std::vector<task> next_tasks();
   void say_what_is_skipped();
   void follow_model();
   void learn(const served_model::edition& edition);
+  void give_way(const processor_turns& before);
   void start(bool first);
   void resume();
   void look_at(const std::vector<task>& tasks);

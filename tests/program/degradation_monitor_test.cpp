@@ -91,6 +91,14 @@ TEST_CASE("monitor: a healthy stream raises nothing, an attack is detected once 
   CHECK(*after.error_rate > 0.5);
 }
 
+TEST_CASE("monitor: one that yields gives up learning when it stops, one that does not finishes what it was given") {
+  const temporary_folder folder;
+  { watched it{folder, {.state = folder / "", .yields = true}}; }
+  CHECK_FALSE(std::filesystem::exists(folder / "state.json"));
+  { watched it{folder, {.state = folder / "", .yields = false}}; }
+  CHECK(std::filesystem::exists(folder / "state.json"));
+}
+
 TEST_CASE("monitor: labels may come early, late, twice or never, events twice; each counts once") {
   const temporary_folder folder;
   watched it{folder, {.most_predictions = 50}};
