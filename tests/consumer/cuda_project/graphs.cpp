@@ -8,6 +8,9 @@ at::Tensor attack_as_graphs(const at::Tensor& weights, const at::Tensor& x, cons
 
 at::Tensor attack_as_graphs(const at::Tensor& weights, const at::Tensor& x, const at::Tensor& y) {
   const auto model = [&](const at::Tensor& input) { return input.matmul(weights); };
-  auto fast = redoubt::graphed(redoubt::pgd{redoubt::linf{.radius = 0.1}}, model);
-  return fast(x, y);
+
+  auto fast = redoubt::graphed(redoubt::pgd{redoubt::linf{.radius = 8. / 255}, {.step = 2. / 255, .steps = 40}}, model);
+  const at::Tensor adversarial = fast(x, y);
+
+  return adversarial;
 }
