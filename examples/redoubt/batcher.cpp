@@ -9,8 +9,8 @@
 
 namespace redoubt::program {
 
-batcher::batcher(batcher_options options, infer_function infer)
-    : options_{options}, infer_{std::move(infer)}, thread_{[this] { work(); }} {}
+batcher::batcher(batcher_options options, std::function<model_in_use()> current)
+    : options_{options}, current_{std::move(current)}, thread_{[this] { work(); }} {}
 
 batcher::~batcher() {
   {
@@ -21,8 +21,8 @@ batcher::~batcher() {
   thread_.join();
 }
 
-std::future<at::Tensor> batcher::submit(at::Tensor x) {
-  std::future<at::Tensor> answer;
+std::future<batched_answer> batcher::submit(at::Tensor x) {
+  std::future<batched_answer> answer;
   bool wakes = false;
   {
     const std::scoped_lock lock{mutex_};
@@ -78,8 +78,9 @@ std::vector<batcher::request> batcher::next_batch() {
 }
 
 void batcher::answer(std::vector<request>& batch) const {
+  const model_in_use model = current_();
   if (batch.size() == 1) {
-    return answer_alone(batch.front());
+    return answer_alone(batch.front(), model);
   }
   std::vector<at::Tensor> parts;
   parts.reserve(batch.size());
@@ -88,23 +89,23 @@ void batcher::answer(std::vector<request>& batch) const {
   }
   at::Tensor all;
   try {
-    all = infer_(at::cat(parts));
+    all = model.infer(at::cat(parts));
   } catch (const std::exception&) {  // who is to blame shows below
     for (request& each : batch) {
-      answer_alone(each);
+      answer_alone(each, model);
     }
     return;
   }
   std::int64_t first = 0;
   for (request& each : batch) {
-    each.answer.set_value(all.narrow(0, first, each.x.size(0)));
+    each.answer.set_value({all.narrow(0, first, each.x.size(0)), model.version});
     first += each.x.size(0);
   }
 }
 
-void batcher::answer_alone(request& one) const {
+void batcher::answer_alone(request& one, const model_in_use& model) const {
   try {
-    one.answer.set_value(in_pieces(one.x));
+    one.answer.set_value({in_pieces(one.x, model), model.version});
   } catch (...) {
     one.answer.set_exception(std::current_exception());
   }
@@ -112,13 +113,13 @@ void batcher::answer_alone(request& one) const {
 
 // What a network holds of its input on the way is many times the input: a large request must not take the memory for
 // all.
-at::Tensor batcher::in_pieces(const at::Tensor& x) const {
+at::Tensor batcher::in_pieces(const at::Tensor& x, const model_in_use& model) const {
   if (x.size(0) <= options_.most_samples) {
-    return infer_(x);
+    return model.infer(x);
   }
   std::vector<at::Tensor> parts;
   for (const at::Tensor& piece : x.split(options_.most_samples)) {
-    parts.push_back(infer_(piece));
+    parts.push_back(model.infer(piece));
   }
   return at::cat(parts);
 }

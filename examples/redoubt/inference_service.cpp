@@ -33,12 +33,17 @@ nlohmann::json tensor_metadata(const char* name, const std::vector<std::int64_t>
 }  // namespace
 
 inference_service::inference_service(std::string name, served_model& model, batcher_options options)
-    : name_{std::move(name)}, model_{model}, metrics_{name_}, batcher_{options, [this](const at::Tensor& x) {
-                                                                         const c10::InferenceMode without_gradients;
-                                                                         metrics_.inferred(
-                                                                             static_cast<double>(x.size(0)));
-                                                                         return model_.current()->model(x);
-                                                                       }} {}
+    : name_{std::move(name)}, model_{model}, metrics_{name_}, batcher_{options, [this] { return in_use(); }} {}
+
+model_in_use inference_service::in_use() {
+  auto edition = model_.current();
+  const std::int64_t version = edition->version;
+  return {version, [this, edition = std::move(edition)](const at::Tensor& x) {
+            const c10::InferenceMode without_gradients;
+            metrics_.inferred(static_cast<double>(x.size(0)));
+            return edition->model(x);
+          }};
+}
 
 nlohmann::json inference_service::server_metadata() {
   return {{"name", "redoubt"}, {"version", redoubt::version}, {"extensions", {"binary_tensor_data"}}};
@@ -58,7 +63,10 @@ void inference_service::require_served(const std::string& name, const std::strin
   if (name != name_) {
     throw not_found("there is no model \"" + name + "\"; this server has \"" + name_ + "\"");
   }
-  const std::string current = std::to_string(model_.current()->version);
+  require_version(version, std::to_string(model_.current()->version));
+}
+
+void inference_service::require_version(const std::string& version, const std::string& current) const {
   if (!version.empty() && version != current) {
     throw not_found("there is no version \"" + version + "\" of model \"" + name_ + "\"; the one served is " + current);
   }
@@ -74,15 +82,16 @@ oip_body inference_service::infer(const std::string& name, const std::string& ve
   }
   const at::Tensor x = samples_of(request, model_.sample());
   const double reading = watch.lap();
-  std::future<at::Tensor> pending = batcher_.submit(x);
-  const at::Tensor logits = pending.get().to(at::kFloat).contiguous();
+  const batched_answer found = batcher_.submit(x).get();
+  require_version(version, std::to_string(found.version));  // another may have taken over since
+  const at::Tensor logits = found.rows.to(at::kFloat).contiguous();
   const double inferring = watch.lap();
   if (observe_) {
     observe_(request.id.value_or(""), x);
   }
   const std::string bytes(static_cast<const char*>(logits.const_data_ptr()), logits.nbytes());
   const oip_tensor output{output_name, "FP32", logits.sizes().vec(), bytes};
-  oip_body answer = oip_answer(request, {output}, name_, std::to_string(model_.current()->version));
+  oip_body answer = oip_answer(request, {output}, name_, std::to_string(found.version));
   metrics_.took(reading, inferring, watch.lap());
   return answer;
 }

@@ -46,6 +46,9 @@ class inference_service {
   [[nodiscard]] std::string metrics_text();
 
  private:
+  [[nodiscard]] model_in_use in_use();
+  void require_version(const std::string& version, const std::string& current) const;
+
   std::string name_;
   served_model& model_;
   serve_metrics metrics_;
