@@ -1,6 +1,7 @@
 #include "closed_loop.hpp"
 
 #include "fashion_net.hpp"
+#include "healthy_limit.hpp"
 #include "interrupt.hpp"
 #include "monitors.hpp"
 #include "progress.hpp"
@@ -134,8 +135,7 @@ class closed_loop {
 
   // The healthy limit comes from held-out clean error, and the label-free detector from attacking the model itself.
   void deploy_monitors() {
-    const robustness clean = robust_accuracy(no_attack{}, served_, held_out_.gate.images, held_out_.gate.labels);
-    healthy_.error_limit = 1 - clean.clean_interval.lower + plan_.margin;
+    healthy_.error_limit = healthy_limit(served_, held_out_.gate, plan_.margin);
     healthy_.run_length = plan_.run_length;
     healthy_.confidences = confidences(served_(held_out_.calibrate.images));
     label_free_ = self_attack_detector::learn(served_, attack_mixture(linf{.radius = plan_.eps}), held_out_.fit.images,

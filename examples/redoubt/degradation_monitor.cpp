@@ -1,6 +1,7 @@
 #include "degradation_monitor.hpp"
 
 #include "files.hpp"
+#include "healthy_limit.hpp"
 #include "monitor_state.hpp"
 #include "rfc3339.hpp"
 
@@ -12,9 +13,7 @@
 #include <iomanip>
 #include <iostream>
 #include <random>
-#include <redoubt/attack/no_attack.hpp>
 #include <redoubt/core/error.hpp>
-#include <redoubt/evaluate/robust_accuracy.hpp>
 #include <redoubt/model/detail/sealed_archive.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <redoubt/watch/request_measures.hpp>
@@ -270,11 +269,7 @@ void degradation_monitor::learn(const served_model::edition& edition) {
   const samples fit = reference_.part(0, third);
   const samples calibrate = reference_.part(third, third);
   const samples last = reference_.part(2 * third, reference_.count() - 2 * third);
-  double limit = options_.error_limit.value_or(0);
-  if (!options_.error_limit) {
-    const robustness clean = robust_accuracy(no_attack{}, model, last.images, last.labels);
-    limit = 1 - clean.clean_interval.lower + options_.margin;
-  }
+  const double limit = options_.error_limit ? *options_.error_limit : healthy_limit(model, last, options_.margin);
   auto detector = self_attack_detector::learn(model, attack_mixture(linf{.radius = options_.eps}), fit.images,
                                               fit.labels, calibrate.images, {});
   const at::NoGradGuard no_gradient;

@@ -12,6 +12,7 @@
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "gzip_bytes.hpp"
+#include "listening.hpp"
 
 using namespace redoubt::program;
 using namespace std::chrono_literals;
@@ -32,8 +34,7 @@ struct running {
   std::shared_future<void> open = gate.get_future().share();
   std::atomic<int> held = 0;
   event_server server;
-  int port;
-  std::thread listener;
+  std::optional<listening> listener;
 
   explicit running(const event_options& options) : server{options} {
     server.Post("/size", [](const httplib::Request& request, httplib::Response& to) {
@@ -47,22 +48,14 @@ struct running {
       open.wait();
       to.set_content("let go", "text/plain");
     });
-    port = server.bind_to_any_port("127.0.0.1");
-    listener = std::thread{[this] { server.listen_after_bind(); }};
-    while (!server.is_running()) {
-      std::this_thread::sleep_for(1ms);
-    }
-  }
-
-  ~running() {
-    server.stop();
-    listener.join();
+    listener.emplace(server);
   }
 
   running(const running&) = delete;
   running& operator=(const running&) = delete;
 
-  [[nodiscard]] httplib::Client client() const { return httplib::Client{"127.0.0.1", port}; }
+  [[nodiscard]] int port() const { return listener->port(); }
+  [[nodiscard]] httplib::Client client() const { return httplib::Client{"127.0.0.1", port()}; }
 };
 
 // A socket that says what it is told to.
@@ -71,7 +64,7 @@ class raw_client {
   explicit raw_client(const running& to) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(to.port));
+    address.sin_port = htons(static_cast<std::uint16_t>(to.port()));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const timeval patience{.tv_sec = 20, .tv_usec = 0};
     setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

@@ -1,6 +1,7 @@
 #include "trainer_status.hpp"
 
 #include "files.hpp"
+#include "listening.hpp"
 #include "temporary_folder.hpp"
 
 #include <doctest/doctest.h>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,20 +43,12 @@ class listener {
       to.status = status;
       to.set_content("{}", "application/json");
     });
-    port_ = server_.bind_to_any_port("127.0.0.1");
-    thread_ = std::thread{[this] { server_.listen_after_bind(); }};
-    while (!server_.is_running()) {
-      std::this_thread::sleep_for(1ms);
-    }
-  }
-  ~listener() {
-    server_.stop();
-    thread_.join();
+    listening_.emplace(server_);
   }
   listener(const listener&) = delete;
   listener& operator=(const listener&) = delete;
 
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/status"; }
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(listening_->port()) + "/status"; }
 
   [[nodiscard]] std::vector<post> posts() {
     const std::lock_guard lock{mutex_};
@@ -72,8 +66,7 @@ class listener {
   httplib::Server server_;
   std::mutex mutex_;
   std::vector<post> posts_;
-  int port_ = 0;
-  std::thread thread_;
+  std::optional<listening> listening_;
 };
 
 /// What was said, from whichever thread.
