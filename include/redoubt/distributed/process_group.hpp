@@ -54,7 +54,9 @@ class process_group {
     }
   }
 
+  /// Which of the processes this is, 0..world-1.
   [[nodiscard]] int rank() const { return rank_; }
+  /// How many processes there are; >= 1.
   [[nodiscard]] int world() const { return world_; }
 
   /// Makes each tensor, in place, its sum over all ranks, to the last bit the same on each.

@@ -16,7 +16,7 @@ struct rendezvous {
   int rank = 0;              ///< 0..world-1
   int world = 1;             ///< how many processes there are
   std::string address = {};  ///< of the store through which they find each other
-  std::uint16_t port = 0;
+  std::uint16_t port = 0;    ///< of the store
   bool agent_store = false;  ///< the launcher keeps the store; else rank 0 does
   int attempt = 0;           ///< how often the launcher has started the processes again
   int local_rank = 0;        ///< which of this machine's processes it is: the GPU to take

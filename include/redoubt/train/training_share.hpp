@@ -23,8 +23,8 @@ struct training_share {
 
   /// `count` of something, from `first` on.
   struct part {
-    std::int64_t first = 0;
-    std::int64_t count = 0;
+    std::int64_t first = 0;  ///< index, from 0
+    std::int64_t count = 0;  ///< may be 0
   };
 
   /// Which of `count` samples are this rank's: as many for each, and one more for the first ranks where some are left.
