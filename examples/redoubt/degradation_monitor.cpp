@@ -53,6 +53,19 @@ void say(const std::exception& error) {
   std::cerr << "monitor: " << redoubt::detail::first_line(error) << '\n' << std::flush;
 }
 
+// The model as the detectors learn from it: before each batch comes a pause.
+template <class Pause>
+struct paced_model {
+  const script_model& model;
+  Pause pause;
+
+  at::Tensor operator()(const at::Tensor& x) const {
+    pause();
+    return model(x);
+  }
+  [[nodiscard]] std::optional<at::Tensor> features(const at::Tensor& x) const { return model.features(x); }
+};
+
 // Thrown where a monitor that yields stops in the middle of learning; no error.
 struct stopped {};
 
@@ -258,13 +271,13 @@ void degradation_monitor::learn(const served_model::edition& edition) {
   copy_ = edition.model.clone();
   copy_->train(false);
   processor_turns before = turns_until_now();
-  const auto model = [&](const at::Tensor& x) {
+  const auto pause = [&] {
     if (options_.yields) {
       give_way(before);
       before = turns_until_now();
     }
-    return (*copy_)(x);
   };
+  const paced_model<decltype(pause)> model{*copy_, pause};
   const std::int64_t third = reference_.count() / 3;
   const samples fit = reference_.part(0, third);
   const samples calibrate = reference_.part(third, third);

@@ -11,11 +11,12 @@
 #include "../script_models.hpp"
 
 /// Two classes told apart by brightness, [N, 1, 4, 4]: class 1 is brighter than .5. A step of .1 against the gradient
-/// turns most samples of `bright_and_dark`.
+/// turns most samples of `bright_and_dark`. Offers its features, as most networks do.
 inline void write_brightness_net(const std::filesystem::path& file, double middle = 0.5) {
   torch::jit::Module net = redoubt::testing::script_module("net");
   net.define("def forward(self, x):\n    m = (torch.mean(torch.flatten(x, 1), [1]) - " + std::to_string(middle) +
              ") * 40.0\n    return torch.stack([-m, m], 1)\n");
+  net.define("def features(self, x):\n    return torch.flatten(x, 1).mean([1], True)\n");
   redoubt::script_model{net}.save(file.string());
 }
 

@@ -269,7 +269,8 @@ class climb {
     if (!options_.random_start) {
       return x;
     }
-    return options_.box.clamp(now.parts.sample(x, now.input.rows, where).to(x.scalar_type()).add_(x));
+    // Not clamped to the box alone: that takes a draw out of a ball whose elements hang together.
+    return now.parts.constrained_point(now.parts.sample(x, now.input.rows, where).to(x.scalar_type()), x, options_.box);
   }
 
   // The model's answer at `seen`; the gradient goes through the transform, logits and loss are those without it.
