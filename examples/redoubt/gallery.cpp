@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <redoubt/core/error.hpp>
 
 namespace redoubt::program {
 namespace {
@@ -37,6 +38,7 @@ double length_of(const at::Tensor& change, const std::string& norm) {
   if (norm == "l0") {
     return flat.ne(0).sum().item<double>();
   }
+  require(norm == "l1" || norm == "l2", "gallery: does not know how long a change is in ", norm);
   return flat.norm(norm == "l1" ? 1 : 2).item<double>();
 }
 

@@ -52,6 +52,7 @@
 #include <redoubt/model/module.hpp>
 #include <redoubt/model/normalised.hpp>
 #include <redoubt/model/script.hpp>
+#include <redoubt/norm/l0.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
