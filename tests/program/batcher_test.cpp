@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Infers x + 1, or x + what `versions` counts where another version takes over before each batch; notes the sizes of
-// batches, refuses a batch with a negative number, and can be held up.
+// Infers x + `version`, which is 1 unless it `swaps` before each batch; notes the sizes of batches, refuses a batch
+// with a negative number, and can be held up.
 struct recorder {
   std::mutex mutex;
   std::vector<std::int64_t> sizes;
