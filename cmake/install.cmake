@@ -12,13 +12,11 @@ install(TARGETS redoubt EXPORT redoubtTargets FILE_SET HEADERS)
 install(EXPORT redoubtTargets NAMESPACE redoubt:: DESTINATION "${redoubt_config_folder}")
 
 # The kernels: sources of whoever asks for the component cuda.
-set(redoubt_cuda_folder "${CMAKE_INSTALL_INCLUDEDIR}/redoubt_cuda")
-install(DIRECTORY include/redoubt_cuda/ DESTINATION "${redoubt_cuda_folder}")
+install(DIRECTORY include/redoubt_cuda DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
 # Training by many processes: of the component distributed.
-set(redoubt_gloo_folder "${CMAKE_INSTALL_INCLUDEDIR}/redoubt_distributed")
 install(DIRECTORY include/redoubt/distributed DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/redoubt")
-install(DIRECTORY include/redoubt_distributed/ DESTINATION "${redoubt_gloo_folder}")
+install(DIRECTORY include/redoubt_distributed DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
 configure_package_config_file(cmake/redoubtConfig.cmake.in "${PROJECT_BINARY_DIR}/redoubtConfig.cmake"
   INSTALL_DESTINATION "${redoubt_config_folder}" NO_SET_AND_CHECK_MACRO)
@@ -27,6 +25,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/redoubtConfigVersion.cma
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(
   FILES "${PROJECT_BINARY_DIR}/redoubtConfig.cmake" "${PROJECT_BINARY_DIR}/redoubtConfigVersion.cmake"
-        "${PROJECT_SOURCE_DIR}/cmake/redoubtTorch.cmake" "${PROJECT_SOURCE_DIR}/cmake/redoubtCuda.cmake"
-        "${PROJECT_SOURCE_DIR}/cmake/redoubtCompiler.cmake" "${PROJECT_SOURCE_DIR}/cmake/redoubtDistributed.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/redoubtTorch.cmake" "${PROJECT_SOURCE_DIR}/cmake/redoubtCompiler.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/redoubtComponents.cmake" "${PROJECT_SOURCE_DIR}/cmake/redoubtCuda.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/redoubtDistributed.cmake"
   DESTINATION "${redoubt_config_folder}")

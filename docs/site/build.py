@@ -24,9 +24,6 @@ import links  # noqa: E402
 # Doxygen and what it is linked with, as Debian 12 names them.
 DOXYGEN = "doxygen libclang1-14 libclang-cpp14 libllvm14 libedit2 libbsd0 libmd0 libz3-4 libxml2 libicu72".split()
 
-# Named by the navigation and by other pages before they are there: left out, with the links to them, until they are.
-AWAITED = ["docs/distributed.md", "docs/installing.md", "docs/kubeflow.md", "examples/kubeflow/prometheus-rules.yaml"]
-
 # The project's own pages, which lie where those who come to the repository look for them.
 PROJECT = ["CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
 
@@ -113,9 +110,6 @@ def staged(folder):
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("site", "__pycache__"))
     for name in PROJECT:
         (folder / "docs" / name.lower()).write_text(re.sub(r"\]\(([\w./]+)\)", seen_from_docs, (ROOT / name).read_text()))
-    for awaited in AWAITED:
-        if not (ROOT / awaited).exists():
-            leave_out(awaited, folder / "docs")
     for entry in ROOT.iterdir():
         if entry.name not in ("docs", "build") and not entry.name.startswith(".git"):
             (folder / entry.name).symlink_to(entry)
@@ -128,13 +122,6 @@ def seen_from_docs(link):
     if to in PROJECT:
         return f"]({to.lower()})"
     return f"]({to.removeprefix('docs/')})" if to.startswith("docs/") else f"](../{to})"
-
-
-def leave_out(awaited, pages):
-    name = pathlib.Path(awaited).name
-    for page in pages.rglob("*.md"):
-        text = re.sub(rf"\[([^\]]*)\]\([^)]*\b{re.escape(name)}[^)]*\)", r"\1", page.read_text())
-        page.write_text(re.sub(rf"(?m)^\.\./{re.escape(pathlib.Path(awaited).stem)}\n", "", text))
 
 
 if __name__ == "__main__":

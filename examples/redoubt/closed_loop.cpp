@@ -15,6 +15,7 @@
 #include <redoubt/attack/fgsm.hpp>
 #include <redoubt/attack/no_attack.hpp>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/evaluate/robust_accuracy.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <redoubt/train/adversarial_trainer.hpp>
@@ -145,9 +146,7 @@ class closed_loop {
   }
 
   static std::vector<double> confidences(const at::Tensor& logits) {
-    const at::Tensor largest = logits.detach().softmax(1).amax(1).to(at::kDouble).contiguous();
-    const auto* const first = largest.const_data_ptr<double>();
-    return {first, first + largest.numel()};
+    return detail::vector_of<double>(logits.detach().softmax(1).amax(1));
   }
 
   // Answers requests until `end`, with a progress bar; returns the accuracy of the answers.
@@ -362,8 +361,8 @@ class closed_loop {
 
   // A million clean requests, drawn from the test set's cached scores: are false alarms as rare as stated?
   void replay_clean_requests() {
-    const at::Tensor wrong = served_by_standard(test_.images).argmax(1).ne(test_.labels).to(at::kDouble);
-    const std::vector<double> errors{wrong.const_data_ptr<double>(), wrong.const_data_ptr<double>() + wrong.numel()};
+    const at::Tensor wrong = served_by_standard(test_.images).argmax(1).ne(test_.labels);
+    const std::vector<double> errors = detail::vector_of<double>(wrong);
     const std::vector<double> scores = label_free_->scores(standard_, test_.images);
     const replayed_alarms alarms = replay_clean(healthy_, *label_free_, errors, scores, 1000000, plan_.seed);
     report_.detection = monitors_->figures();

@@ -13,6 +13,7 @@
 #include <iomanip>
 #include <iostream>
 #include <random>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/model/detail/sealed_archive.hpp>
 #include <redoubt/norm/linf.hpp>
@@ -41,12 +42,6 @@ std::string new_incarnation() {
   std::ostringstream digits;
   digits << std::hex << std::setw(8) << std::setfill('0') << std::random_device{}();
   return digits.str();
-}
-
-std::vector<double> column(const at::Tensor& measures, std::int64_t index) {
-  const at::Tensor values = measures.select(1, index).contiguous();
-  const auto* const first = values.const_data_ptr<double>();
-  return {first, first + values.numel()};
 }
 
 void say(const std::exception& error) {
@@ -293,7 +288,7 @@ void degradation_monitor::learn(const served_model::edition& edition) {
   const at::Tensor measures = at::cat(parts);
   std::vector<std::vector<double>> healthy;
   for (std::int64_t m = 0; m < measures.size(1); ++m) {
-    healthy.push_back(column(measures, m));
+    healthy.push_back(detail::vector_of<double>(measures.select(1, m)));
   }
   watch_.emplace(degradation_options{.error_limit = limit, .run_length = options_.run_length}, std::move(detector),
                  healthy);

@@ -6,6 +6,7 @@
 
 #include <limits>
 #include <redoubt/attack/pgd.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
@@ -24,6 +25,7 @@ using redoubt::linf;
 using redoubt::minimal_result;
 using redoubt::pgd;
 using redoubt::detail::metric_of;
+using redoubt::detail::vector_of;
 using redoubt::testing::count;
 using redoubt::testing::first_rows;
 using redoubt::testing::largest;
@@ -62,16 +64,12 @@ struct task {
 /// The least length, within [0, 1], of a move of each x that brings w x + b to zero.
 template <class Ball>
 at::Tensor least_lengths(const Ball& ball, const at::Tensor& x, const at::Tensor& w, double b) {
-  const auto numbers = [](const at::Tensor& t) {
-    const at::Tensor values = t.to(at::kDouble).contiguous();
-    return std::vector<double>(values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel());
-  };
   const at::Tensor value = x.to(at::kDouble).mv(w.to(at::kDouble)).add(b);
   std::vector<double> lengths;
   for (std::int64_t i = 0; i < x.size(0); ++i) {
     lengths.push_back(redoubt::testing::length_of(
-        metric_of(ball),
-        redoubt::testing::least_move(metric_of(ball), {numbers(x[i]), numbers(w), -value[i].item<double>()})));
+        metric_of(ball), redoubt::testing::least_move(metric_of(ball), {vector_of<double>(x[i]), vector_of<double>(w),
+                                                                        -value[i].item<double>()})));
   }
   return at::tensor(lengths, at::kDouble);
 }

@@ -26,6 +26,7 @@
 #include <redoubt/model/untouched.hpp>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 namespace redoubt {
 
@@ -305,12 +306,12 @@ struct fab {
       return now.input.x;
     }
     const at::Tensor radius = radius_of(now.ball).broadcast_over(now.input.x).flatten();
-    const extent half{radius.minimum(now.nearest.distance).div(2)};
+    const Ball half = with_radius(now.ball, extent{radius.minimum(now.nearest.distance).div(2)});
     const draw where{.seed = options.seed,
                      .restart = static_cast<std::uint32_t>(run.restart),
                      .step = static_cast<std::uint32_t>(run.target)};
-    const at::Tensor d = with_radius(now.ball, half).sample(now.input.x, now.input.rows, where);
-    return options.box.clamp(d.to(now.input.x.scalar_type()).add_(now.input.x));
+    at::Tensor d = half.sample(now.input.x, now.input.rows, where).to(now.input.x.scalar_type());
+    return constrained_point(half, std::move(d), now.input.x, options.box);
   }
 
   // The boundary seen from the point: to the target class, or to the class whose boundary is nearest.

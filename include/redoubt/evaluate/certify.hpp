@@ -78,8 +78,7 @@ namespace detail {
     const at::Tensor counted = predicted.bincount({}, classes + 1);
     counts = counts.defined() ? counts.add(counted) : counted;
   }
-  counts = counts.to(at::kCPU).contiguous();
-  return {detail::elements_of<std::int64_t>(counts), detail::elements_of<std::int64_t>(counts) + counts.numel()};
+  return detail::vector_of<std::int64_t>(counts);
 }
 
 /// The class counted most often, the first of several; -1 where that is a NaN.

@@ -16,12 +16,14 @@
 #include <redoubt/attack/square.hpp>
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/concepts.hpp>
+#include <redoubt/core/extent.hpp>
 #include <redoubt/evaluate/detail/health_warnings.hpp>
 #include <redoubt/evaluate/health_report.hpp>
 #include <redoubt/evaluate/predict.hpp>
 #include <redoubt/model/classifier.hpp>
 #include <redoubt/model/untouched.hpp>
 #include <type_traits>
+#include <utility>
 
 namespace redoubt {
 
@@ -148,9 +150,11 @@ struct gradient_health {
     at::Tensor returned = fooled;
     std::array<double, 9> accuracy{};
     for (std::size_t quarters = 1; quarters < accuracy.size(); ++quarters) {
+      const extent reach = radius_of(all.ball).times(static_cast<double>(quarters) / 4);
       at::Tensor d = direction.clone();
-      radius_of(all.ball).times(static_cast<double>(quarters) / 4).scale_(d);
-      const at::Tensor right = judge(model, options.box.clamp(all.input.x.add(d)), all.input.y).correct;
+      reach.scale_(d);
+      const at::Tensor point = constrained_point(with_radius(all.ball, reach), std::move(d), all.input.x, options.box);
+      const at::Tensor right = judge(model, point, all.input.y).correct;
       returned = returned.logical_or(fooled.logical_and(right));
       fooled = fooled.logical_or(right.logical_not());
       accuracy[quarters] = share_of(right);
@@ -219,7 +223,7 @@ struct gradient_health {
                                          const at::Tensor& gradient) const {
     const at::Tensor& x = all.input.x;
     const at::Tensor noise = all.ball.sample(x, all.input.rows, {.seed = options.seed}).to(x.scalar_type());
-    const at::Tensor there = gradient_at(model, all, options.box.clamp(x.add(noise)));
+    const at::Tensor there = gradient_at(model, all, constrained_point(all.ball, noise, x, options.box));
     const at::Tensor cosines = unit(gradient).mul(unit(there)).sum(1);
     const at::Tensor known = detail::is_zero(gradient).logical_not_();  // a gradient of zero has no direction
     return known.any().template item<bool>() ? cosines.masked_select(known).mean().template item<double>() : 1;

@@ -138,10 +138,7 @@ class self_attack_detector {
   }
 
   [[nodiscard]] std::vector<double> clipped(const at::Tensor& features) const {
-    const at::Tensor logits =
-        classifier_(features).clamp(-options_.clip, options_.clip).to(at::kCPU, at::kDouble).contiguous();
-    const auto* const values = detail::elements_of<double>(logits);
-    return {values, values + logits.numel()};
+    return detail::vector_of<double>(classifier_(features).clamp(-options_.clip, options_.clip));
   }
 
   template <class Model>

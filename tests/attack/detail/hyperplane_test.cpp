@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <redoubt/core/detail/elements.hpp>
 #include <vector>
 
 #include "../../models.hpp"
@@ -16,6 +17,7 @@ using redoubt::box;
 using redoubt::detail::metric;
 using redoubt::detail::onto_hyperplane;
 using redoubt::detail::onto_hyperplane_batch;
+using redoubt::detail::vector_of;
 using redoubt::testing::hyperplane_problem;
 using redoubt::testing::largest;
 using redoubt::testing::least_move;
@@ -49,12 +51,7 @@ struct batch {
   }
 
   [[nodiscard]] hyperplane_problem at(std::int64_t i) const {
-    return {numbers(point[i]), numbers(normal[i]), rise[i].item<double>()};
-  }
-
-  static std::vector<double> numbers(const at::Tensor& row) {
-    const at::Tensor values = row.to(at::kDouble).contiguous();
-    return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
+    return {vector_of<double>(point[i]), vector_of<double>(normal[i]), rise[i].item<double>()};
   }
 };
 
@@ -67,7 +64,7 @@ void with_each_problem(metric norm, const Check& check) {
       const at::Tensor moves = onto_hyperplane(norm, problems.point, problems.normal, problems.rise, {});
       CHECK((moves.scalar_type() == type));
       for (std::int64_t i = 0; i < 25; ++i) {
-        check(problems.at(i), batch::numbers(moves[i]), type == at::kFloat ? 1e-5 : 1e-12);
+        check(problems.at(i), vector_of<double>(moves[i]), type == at::kFloat ? 1e-5 : 1e-12);
       }
     }
   }
@@ -137,7 +134,7 @@ TEST_CASE("no metric's move onto a hyperplane is shorter, in that metric, than i
       const at::Tensor least = onto_hyperplane(own, problems.point, problems.normal, problems.rise, {});
       const at::Tensor move = onto_hyperplane(other, problems.point, problems.normal, problems.rise, {});
       for (std::int64_t i = 0; i < 200; ++i) {
-        CHECK(length_of(own, batch::numbers(least[i])) <= length_of(own, batch::numbers(move[i])) * (1 + 1e-12));
+        CHECK(length_of(own, vector_of<double>(least[i])) <= length_of(own, vector_of<double>(move[i])) * (1 + 1e-12));
       }
     }
   }

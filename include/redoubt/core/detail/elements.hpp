@@ -4,6 +4,7 @@
 #include <c10/core/ScalarType.h>
 
 #include <redoubt/core/error.hpp>
+#include <vector>
 
 namespace redoubt::detail {
 
@@ -16,6 +17,14 @@ template <class T>
   require(tensor.scalar_type() == c10::CppTypeToScalarType<T>::value, "a tensor of type ", tensor.scalar_type(),
           " is read as ", c10::CppTypeToScalarType<T>::value);
   return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+/// A copy of a tensor's elements as T, in order; of a tensor on any device.
+template <class T>
+[[nodiscard]] inline std::vector<T> vector_of(const at::Tensor& tensor) {
+  const at::Tensor on_host = tensor.to(at::kCPU, c10::CppTypeToScalarType<T>::value).contiguous();
+  const T* const first = elements_of<T>(on_host);
+  return {first, first + on_host.numel()};
 }
 
 }  // namespace redoubt::detail

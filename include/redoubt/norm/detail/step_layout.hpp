@@ -76,10 +76,7 @@ template <class T, class Numbers>
   if (is_one_number(numbers)) {
     return {static_cast<T>(numbers.number())};
   }
-  const at::Tensor each =
-      numbers.broadcast_over(like).flatten().to(at::kCPU, c10::CppTypeToScalarType<T>::value).contiguous();
-  const T* const first = detail::elements_of<T>(each);
-  return {first, first + each.numel()};
+  return vector_of<T>(numbers.broadcast_over(like));
 }
 
 }  // namespace redoubt::detail
