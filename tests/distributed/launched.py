@@ -8,7 +8,6 @@ stopped   SIGTERM to one process, or to the launcher: all stop with a checkpoint
 reported  the status that Kubeflow Trainer is told, over TLS; and that its absence or failure disturbs nothing
 """
 
-import contextlib
 import datetime
 import http.server
 import json
@@ -161,15 +160,7 @@ def killed(program, dataset, folder):
     for victim in (1, 0):
         checkpoint = folder / f"checkpoint{victim}"
         command = train(program, dataset, folder / f"killed{victim}.pt", "--checkpoint", checkpoint)
-        launcher = subprocess.Popen(torchrun(command, "--standalone", "--max-restarts=1"), stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, text=True, env=environment())
-        until(lambda: (checkpoint / "checkpoint.pt").exists(), "a checkpoint")
-        first = ranks_below(launcher.pid)
-        assert first.keys() == {0, 1}, first
-        os.kill(first[victim], signal.SIGKILL)
-        second = until(lambda: (found := ranks_below(launcher.pid)).keys() == {0, 1} and
-                       not set(found.values()) & set(first.values()) and found, "another start")
-        ((out, err),) = ends([launcher])
+        first, second, out = launched_and_killed(command, checkpoint, victim)
         epochs = lines_of(out, "epoch")
         # None was trained from the start again: but for the one in which it was killed, each is told once.
         assert epochs[0] == 1 and epochs.count(1) == 1 and epochs[-1] == 6, epochs
@@ -177,6 +168,20 @@ def killed(program, dataset, folder):
         assert not (checkpoint / "checkpoint.pt").exists()
         print(f"rank {victim} killed, {first} -> {second}: epochs {epochs}, "
               f"robust accuracy {lines_of(out, 'robust_accuracy')[-1]}, undisturbed {accuracy}; the same bits")
+
+
+def launched_and_killed(command, checkpoint, victim):
+    """The processes by rank before and after one was killed at its first checkpoint, and what was printed."""
+    launcher = subprocess.Popen(torchrun(command, "--standalone", "--max-restarts=1"), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, env=environment())
+    until((checkpoint / "checkpoint.pt").exists, "a checkpoint")
+    first = ranks_below(launcher.pid)
+    assert first.keys() == {0, 1}, first
+    os.kill(first[victim], signal.SIGKILL)
+    second = until(lambda: (found := ranks_below(launcher.pid)).keys() == {0, 1} and
+                   not set(found.values()) & set(first.values()) and found, "another start")
+    ((out, _),) = ends([launcher])
+    return first, second, out
 
 
 def stopped(program, dataset, folder):

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import unittest
 
 import command_line
 import find_test
