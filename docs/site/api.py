@@ -45,7 +45,10 @@ def write(xml_folder, to):
     for area, members in areas.items():
         area_page(to, area, members, headers, names)
     lines = ["API reference", "=============", "", "A header stands alone: include the one that you need.", ""]
-    lines += [".. toctree::", "   :maxdepth: 1", "", *(f"   {area}/index" for area in sorted(areas)), ""]
+    lines += [".. list-table::", "   :widths: 30 70", ""]
+    for area in sorted(areas):
+        lines += [f"   * - :doc:`redoubt/{area} <{area}/index>`", f"     - {code_in(AREAS[area])}"]
+    lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {area}/index" for area in sorted(areas)), ""]
     to.joinpath("index.rst").write_text("\n".join(lines))
 
 
@@ -108,7 +111,8 @@ class Value:
 
 
 def page(to, header, things, names):
-    lines = [header, "=" * len(header), "", ".. code-block:: cpp", "", f"   #include <{header}>", ""]
+    title = header.removeprefix("redoubt/")
+    lines = [title, "=" * len(title), "", ".. code-block:: cpp", "", f"   #include <{header}>", ""]
     lines += [".. cpp:namespace:: redoubt", ""]
     for thing in things:
         lines += entry(thing, names, "")
@@ -121,11 +125,15 @@ def area_page(to, area, members, headers, names):
     title = f"redoubt/{area}"
     stems = [pathlib.Path(header).stem for header in members]
     lines = [title, "=" * len(title), "", code_in(AREAS[area]), "", ".. list-table::", "   :widths: 30 70", ""]
-    for header in members:
+    for header, stem in zip(members, stems):
+        templates = {thing.short_name for thing in headers[header] if thing.node.find("templateparamlist") is not None}
         for thing in sorted(headers[header], key=lambda thing: thing.line):
             brief = inline(first_paragraph(thing.node), names)
             name = thing.short_name.split("<")[0]
-            lines += [f"   * - :cpp:any:`{name} <redoubt::{name}>`", f"     - {brief}"]
+            # Sphinx finds no type within a template by this name: the page is what can be linked.
+            within = name.rpartition("::")[0] in templates
+            lines += [f"   * - :doc:`{name} <{stem}>`" if within else f"   * - :cpp:any:`{name} <redoubt::{name}>`"]
+            lines += [f"     - {brief}"]
     lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {stem}.hpp <{stem}>" for stem in stems), ""]
     (to / area / "index.rst").write_text("\n".join(lines))
 
@@ -136,6 +144,7 @@ def first_paragraph(node):
 
 
 def entry(thing, names, indent):
+    names = {name: full for name, full in names.items() if name not in own_names(thing)}
     lines = [f"{indent}.. cpp:{directive(thing)}:: {signature(thing)}", ""]
     inside = indent + "   "
     for part in ("briefdescription", "detaileddescription"):
@@ -143,7 +152,8 @@ def entry(thing, names, indent):
     if thing.kind == "concept":
         definition = "".join(thing.node.find("initializer").itertext()).rstrip()
         lines += [f"{inside}.. code-block:: cpp", ""]
-        lines += [f"{inside}   {line}" for line in definition.replace("redoubt::", "").splitlines()] + [""]
+        definition = re.sub("= +", "= ", definition.replace("redoubt::", ""))
+        lines += [f"{inside}   {line}" for line in f"{definition};".splitlines()] + [""]
     for value in thing.node.findall("enumvalue"):
         lines += [f"{inside}.. cpp:enumerator:: {value.findtext('name')}", ""]
         lines += described(value.find("briefdescription"), names, inside + "   ")
@@ -151,6 +161,12 @@ def entry(thing, names, indent):
     for member in sorted(thing.members, key=lambda member: member.line):
         lines += entry(member, names, inside)
     return lines
+
+
+def own_names(thing):
+    """What a word means here first, whatever else has that name: parameters and members."""
+    parameters = {node.text for node in thing.node.findall("param/declname")}
+    return parameters | {member.node.findtext("name") for member in thing.members}
 
 
 def directive(thing):
@@ -169,7 +185,9 @@ def signature(thing):
         says = "explicit " if node.get("explicit") == "yes" else ""
         says += "static " if node.get("static") == "yes" else ""
         arguments = tidy(node.findtext("argsstring")).replace("= ", "=").replace("=", " = ")
-        return f"{template}{says}{type_of(node)} {name}{arguments}".replace("  ", " ")
+        returned = type_of(node)
+        returned = "auto" if "detail::" in returned else returned
+        return f"{template}{says}{returned} {name}{arguments}".replace("  ", " ")
     if thing.kind == "variable":
         # Of an initialiser in braces Sphinx reads only the empty one.
         value = tidy("".join(node.find("initializer").itertext())) if node.find("initializer") is not None else ""

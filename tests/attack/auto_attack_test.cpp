@@ -130,6 +130,23 @@ TEST_CASE("auto_attack: the randomised version averages gradients over the model
   CHECK(asked == 2 * (4 * 7 + 1));
 }
 
+TEST_CASE("auto_attack: a radius for each sample follows it through the attacks: each fares as alone") {
+  const smooth_net net = smooth_net::make(12, 4, 3);
+  const at::Tensor x = uniform({20, 12}, 13);
+  const at::Tensor y = predictions(net, x);
+  const at::Tensor rows = at::arange(20, at::kLong);
+  const at::Tensor radii = at::linspace(0.01, 0.2, 20, at::kDouble);
+  const attack_result found = auto_attack{linf{radii}, brief}.run(net, x, y);
+  CHECK(count(found.fooled) > 0);
+  CHECK(count(found.fooled) < 20);
+  for (std::int64_t i = 0; i < 20; ++i) {
+    const auto_attack alone{linf{radii[i].item<double>()}, brief};
+    const attack_result one = alone.run(net, x.narrow(0, i, 1), y.narrow(0, i, 1), rows.narrow(0, i, 1));
+    CHECK(at::equal(one.fooled, found.fooled.narrow(0, i, 1)));
+    CHECK(largest(found.adversarial[i].sub(x[i])) <= radii[i].item<double>() + 1e-6);
+  }
+}
+
 TEST_CASE("auto_attack: a sample's outcome is the same in any batch and order, and from the same seed") {
   const smooth_net net = smooth_net::make(12, 4, 3);
   const at::Tensor x = uniform({60, 12}, 13);

@@ -246,6 +246,22 @@ TEST_CASE("spsa: odd cases: radius 0, one pixel, a constant model, NaN, no sampl
   CHECK(like.is_contiguous(at::MemoryFormat::ChannelsLast));
 }
 
+namespace {
+
+/// Gives less than it was asked for: what broadcasts without a word.
+struct narrow_rule {
+  at::Tensor next(const linf& /*ball*/, const redoubt::step_view& now) { return at::zeros({now.x.size(0), 1}); }
+};
+
+}  // namespace
+
+TEST_CASE("spsa: a step rule that gives another shape is refused") {
+  const at::Tensor x = at::full({2, 3}, 0.5);
+  CHECK_THROWS_WITH_AS(
+      (void)(spsa{linf{0.1}, {.steps = 1}, narrow_rule{}}(two_class(at::ones({3}), 9), x, ones_like_labels(x))),
+      "spsa: the step rule must give a perturbation of shape [2, 3], gave [2, 1]", std::invalid_argument);
+}
+
 TEST_CASE("spsa: options out of range are named, before the model is asked") {
   counting model{two_class(at::ones({3}), 9)};
   const at::Tensor x = at::full({2, 3}, 0.5);

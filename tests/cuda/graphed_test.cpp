@@ -9,6 +9,7 @@
 #include <cmath>
 #include <functional>
 #include <redoubt/attack/momentum.hpp>
+#include <redoubt/attack/start.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
@@ -194,6 +195,16 @@ TEST_CASE("graphed: what cannot be captured is queued one by one, and said once"
   auto also_slow = graphed(weighted, t.net);
   CHECK(at::equal(also_slow(t.x, t.y), weighted(t.net, t.x, t.y)));
   CHECK(also_slow.why_not_graphed() == "a graph cannot hold a loss that keeps something per sample");
+
+  // A later restart is of those that stand, whom such a start must follow; the first is of all.
+  for (const int restarts : {1, 2}) {
+    const pgd from{linf{0.1},
+                   {.step = 0.02, .steps = 6, .restarts = restarts, .start = redoubt::start_at{t.x.add(0.05)}}};
+    auto begun = graphed(from, t.net);
+    CHECK(at::equal(begun(t.x, t.y), from(t.net, t.x, t.y)));
+    CHECK(begun.why_not_graphed() ==
+          (restarts == 1 ? "" : "a graph cannot hold restarts from a start that keeps something per sample"));
+  }
 }
 
 TEST_CASE("graphed: refuses what the attack refuses, in its words") {

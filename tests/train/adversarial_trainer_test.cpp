@@ -346,6 +346,19 @@ TEST_CASE("finish puts the averaged weights into the model") {
   CHECK(same_bits(state_of(model), final_weights));
 }
 
+TEST_CASE("a training that was finished early goes no further: its weights are the model's") {
+  const labelled_data data = small::accurate_or_robust(60, 13);
+  const auto model = small::made<small::perceptron>(1);
+  torch::optim::Adam optimizer{model.parameters(), torch::optim::AdamOptions{0.05}};
+  adversarial_trainer trainer{model, training_attack(), optimizer, data, {.epochs = 4, .batch = 16, .averaging = 0.8}};
+  trainer.step();
+  trainer.finish();
+  const auto weights = state_of(model);
+  CHECK_THROWS_WITH_AS(trainer.step(), "adversarial_trainer: a finished training has no further steps",
+                       std::invalid_argument);
+  CHECK(same_bits(state_of(model), weights));
+}
+
 TEST_CASE("finish puts the weights of the best look into the model where overfitting was noticed") {
   const labelled_data data = small::accurate_or_robust(96, 14);
   const labelled_data held_out = small::accurate_or_robust(200, 15);

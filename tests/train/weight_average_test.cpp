@@ -122,6 +122,9 @@ TEST_CASE("a restored weight_average goes on to the bit") {
   }
   CHECK(same_bits(one.averages()[0], other.averages()[0]));
   CHECK_THROWS_WITH_AS(other.restore({}, 3), "weight_average: needs 1 tensors, got 0", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(other.restore({at::zeros({1})}, 3), "weight_average: tensor 0 must be of shape [32], got [1]",
+                       std::invalid_argument);
+  CHECK(same_bits(one.averages()[0], other.averages()[0]));
 }
 
 TEST_CASE("weight_average refuses a decay outside [0, 1)") {

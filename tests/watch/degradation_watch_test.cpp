@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <redoubt/core/philox.hpp>
 #include <redoubt/drift/cusum.hpp>
 #include <stdexcept>
@@ -152,6 +153,10 @@ TEST_CASE("degradation_watch: refuses what does not fit") {
   CHECK_THROWS_AS((degradation_watch<scored>{{.error_limit = 0.1, .recent = 0}, scored{}, {}}), std::invalid_argument);
   auto watch = watching();
   CHECK_THROWS_AS(watch.see(0, {}), std::invalid_argument);
+  const std::array<double, 1> unknown{std::numeric_limits<double>::quiet_NaN()};
+  const auto before = watch.keep();
+  CHECK_THROWS_WITH_AS(watch.see(0, unknown), "degradation_watch: a measure is not a number", std::invalid_argument);
+  CHECK(watch.keep().label_free.seen == before.label_free.seen);
   auto kept = watch.keep();
   kept.log_evidence.pop_back();
   CHECK_THROWS_AS(watch.resume(kept), std::invalid_argument);

@@ -219,6 +219,8 @@ TEST_CASE("self_attack_detector needs an attack, and one that shows") {
   deployment& d = deployed();
   CHECK_THROWS_WITH_AS(static_cast<void>(self_attack_detector::learn(d.model, {}, d.fit.x, d.fit.y, d.calibrate.x)),
                        "self_attack_detector: needs at least one attack", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(static_cast<void>(d.learnt({.batch = 0})),
+                       "self_attack_detector: batch must be at least 1, got 0", std::invalid_argument);
   // Nothing to tell: the scores of clean requests have no reason to be below zero.
   const auto modes = d.model.modes();
   const auto harmless = [](const redoubt::classifier_view&, const at::Tensor& x, const at::Tensor&, const at::Tensor&) {

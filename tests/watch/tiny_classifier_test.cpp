@@ -112,10 +112,15 @@ TEST_CASE("tiny_classifier: a logit depends on its own row alone, to a rounding"
   }
 }
 
-TEST_CASE("tiny_classifier refuses samples that do not match") {
+TEST_CASE("tiny_classifier refuses samples that do not match, and options out of range") {
   CHECK_THROWS_WITH_AS(static_cast<void>(tiny_classifier::fit(at::zeros({5, 3}), at::zeros({5, 4}))),
                        "tiny_classifier: needs features [N, F] and [M, F] of both classes, got [5, 3] and [5, 4]",
                        std::invalid_argument);
   CHECK_THROWS_AS(static_cast<void>(tiny_classifier::fit(at::zeros({1, 3}), at::zeros({5, 3}))), std::invalid_argument);
   CHECK_THROWS_AS(static_cast<void>(tiny_classifier::fit(at::zeros({5}), at::zeros({5}))), std::invalid_argument);
+  const at::Tensor rows = at::eye(5);
+  CHECK_THROWS_WITH_AS(static_cast<void>(tiny_classifier::fit(rows, rows, {.batch = 0})),
+                       "tiny_classifier: hidden, epochs and batch must be at least 1, got 32, 40 and 0",
+                       std::invalid_argument);
+  CHECK_THROWS_AS(static_cast<void>(tiny_classifier::fit(rows, rows, {.learning_rate = 0})), std::invalid_argument);
 }

@@ -12,7 +12,8 @@ namespace redoubt {
 /// Steps of Adam's, up the loss: d + length * m / (sqrt(v) + small), m and v the running means of gradient and square.
 ///
 /// `length` is that of one element's step, whatever the ball. For gradients that are estimates: what is noise averages
-/// out over the steps. Source: Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1.
+/// out over the steps. Ranges are not checked. Memory: two more points a sample. Source: Kingma & Ba 2015
+/// (arXiv:1412.6980), algorithm 1.
 struct adam {
   double decay = 0.9;           ///< of the mean gradient, in [0, 1)
   double square_decay = 0.999;  ///< of the mean square, in [0, 1)

@@ -15,13 +15,15 @@ namespace redoubt {
 /// Tuning of `apgd`. Every field has a default; set the ones you need by name.
 struct apgd_options {
   int steps = 100;                       ///< gradient evaluations a restart; >= 1
-  int restarts = 1;                      ///< independent runs; later ones attack only what no run has fooled yet; >= 1
+  int restarts = 1;                      ///< independent runs; later ones attack only what no run has fooled yet; in
+                                         ///< [1, 65535]
   loss_function loss = cross_entropy{};  ///< climbed, descended where `targeted`; `dlr{}` makes it APGD-DLR
   redoubt::box box = {};                 ///< every value of the result lies inside
   bool targeted = false;                 ///< y are the labels to reach, not to leave
   std::uint64_t seed = 0;                ///< of the random starts
   bool drop_fooled = true;               ///< stop work on a sample once it is fooled: the same outcomes, for less
-  double rho = 0.75;                     ///< the share of steps that must climb, else the step halves; in [0, 1]
+  double rho = 0.75;                     ///< the share of steps that must climb, else the step halves; in [0, 1]; not
+                                         ///< used over l1
   int eot = 1;                           ///< gradients averaged a step, over the draws of transform and model; >= 1
   input_transform transform = {};        ///< done to a point before the model sees it for a gradient
   bool shrink_radius = true;             ///< over l1 begin in balls of 3 and 2 radii, for 30 % of the steps each
@@ -57,7 +59,8 @@ struct apgd {
     return as_pgd().run(model, x, y, rows);
   }
 
-  /// The same attack, spelled as the `pgd` with another step rule that it is.
+  /// The same attack, spelled as the `pgd` with another step rule that it is. Throws std::invalid_argument for a rho
+  /// out of range.
   [[nodiscard]] auto as_pgd() const {
     require(options.rho >= 0 && options.rho <= 1, name, ": rho must lie in [0, 1], got ", options.rho);
     const pgd_options same{.step = radius_of(ball).times(sparse ? 1 : 2),

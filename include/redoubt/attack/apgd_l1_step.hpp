@@ -22,7 +22,7 @@ namespace redoubt {
 /// Works per sample; the host looks on at each of these checks. Source: Croce & Hein 2021 (arXiv:2103.01208), section
 /// 4 and algorithm 1.
 struct apgd_l1_step {
-  /// Share of the elements that the first steps move; 0: two thirds of those that the start has moved.
+  /// Share of the elements that the first steps move, in [0, 1]; 0: two thirds of those that the start has moved.
   double first_share = 0.2;
 
   /// What the rule keeps of its climb. Begins empty.

@@ -14,7 +14,8 @@ namespace redoubt {
 
 /// Whether AutoPGD looks back at its last steps when it stands at point `step` of `steps`.
 ///
-/// At 22 % of the steps first, then at distances that shrink by 3 % of them, down to 6 %; each rounded up.
+/// At 22 % of the steps first, then at distances that shrink by 3 % of them, down to 6 %; each rounded up. There
+/// is at least one step. Source: Croce & Hein 2020 (arXiv:2003.01690), section 3.
 [[nodiscard]] constexpr bool is_apgd_checkpoint(int step, int steps) {
   // In hundredths: the sums of such fractions in floating point can end above a whole number.
   const auto point_at = [&](int hundredths) { return (static_cast<long long>(hundredths) * steps + 99) / 100; };
@@ -33,10 +34,11 @@ namespace redoubt {
 /// At each checkpoint (`is_apgd_checkpoint`) a sample's length halves, and it goes on from its best point, where
 /// - the loss rose in less than a share `rho` of the steps since the last checkpoint, or
 /// - since then neither the length nor the best loss has changed.
-/// The first length in use elsewhere is two radii. Works per sample, without a look at the host.
-/// Source: Croce & Hein 2020 (arXiv:2003.01690), algorithm 1 and section 3.
+/// The first length in use elsewhere is two radii. Works per sample, without a look at the host. Ranges are not
+/// checked. Memory: two points and a gradient a sample. Source: Croce & Hein 2020 (arXiv:2003.01690), algorithm 1 and
+/// section 3.
 struct apgd_step {
-  double rho = 0.75;      ///< in [0, 1]
+  double rho = 0.75;      ///< share of steps in which the loss must rise, in [0, 1]
   double inertia = 0.75;  ///< share of the new direction in a move, in [0, 1]; the rest is the last move's
 
   /// What the rule keeps of its climb. Begins empty.

@@ -26,7 +26,7 @@ namespace redoubt {
 struct apgd_targeted_options {
   int steps = 100;         ///< gradient evaluations a target and restart; >= 1
   int target_classes = 9;  ///< how many other classes are tried, the likeliest first; in [1, 255], all where it is more
-  int restarts = 1;        ///< independent runs a target; later ones attack only what is not fooled yet; >= 1
+  int restarts = 1;        ///< independent runs a target; later ones attack only what is not fooled yet; in [1, 65535]
   redoubt::box box = {};   ///< every value of the result lies inside
   std::uint64_t seed = 0;  ///< of the random starts
   bool drop_fooled = true;         ///< stop work on a sample once it is fooled: the same outcomes, for less
@@ -56,7 +56,9 @@ struct target_margin {
 /// Each target is tried on the samples that none before it has fooled; fooled is a sample that the model gives any
 /// other label than y, its target or not. The loss is `dlr_targeted`, below four classes the plain difference of the
 /// two logits. A sample that is wrong as it is comes back as it is. One that is not fooled comes back as the first
-/// target left it. y are the true labels; call, guarantees and errors are otherwise those of `pgd`.
+/// target left it. y are the true labels; call, guarantees and errors are otherwise those of `pgd`. `rows` lie below
+/// 2^40, as those of later targets draw beside them. Steps, restarts, rho and eot are checked where
+/// there is something to attack.
 /// Source: Croce & Hein 2020 (arXiv:2003.01690), section 4 (APGD_DLR^T).
 /// Cost: a forward, and for each target an `apgd` of what is not yet fooled.
 template <class Ball>

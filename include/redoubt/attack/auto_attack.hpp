@@ -25,18 +25,19 @@ struct auto_attack_options {
   auto_attack_version version = auto_attack_version::standard;  ///< which attacks are run
   redoubt::box box = {};                                        ///< every value of the result lies inside
   std::uint64_t seed = 0;                                       ///< of every random draw
-  int steps = 100;                                              ///< of the APGDs and FAB, a run
-  int target_classes = 9;  ///< of targeted APGD and FAB: the most likely wrong classes, or all there are
-  int queries = 5000;      ///< of Square, a sample
-  int eot = 20;            ///< gradients averaged a step by the randomised version
+  int steps = 100;                                              ///< of the APGDs and FAB, a run; >= 1
+  int target_classes = 9;  ///< of targeted APGD and FAB: the most likely wrong classes, or all there are; in [1, 255]
+  int queries = 5000;      ///< of Square, a sample; >= 1
+  int eot = 20;            ///< gradients averaged a step by the randomised version; >= 1
 };
 
 /// AutoAttack: the worst case over attacks that need no tuning, each on what those before it could not fool.
 ///
 /// Call, guarantees and errors are those of `worst_case`; `run` says in `stages` which attack fooled whom. Over linf,
-/// l2 and l1, untargeted. Cost for a sample that stays robust: 1,000 forwards and input gradients each for the APGDs
-/// and for FAB, and 5,000 forwards for Square; a sample costs nothing more once it is fooled. Source: Croce & Hein 2020
-/// (arXiv:2003.01690); over l1 Croce & Hein 2021 (arXiv:2103.01208).
+/// l2 and l1, untargeted. Cost for a sample that stays robust: 1,000 forwards and input
+/// gradients for the APGDs, 900 for FAB, and 5,000 forwards for Square; randomised 200 x `eot` forwards and input
+/// gradients; a sample costs nothing more once it is fooled.
+/// Source: Croce & Hein 2020 (arXiv:2003.01690); over l1 Croce & Hein 2021 (arXiv:2103.01208).
 template <class Ball>
 struct auto_attack {
   static_assert(a_ball<Ball>,

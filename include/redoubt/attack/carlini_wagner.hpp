@@ -57,7 +57,8 @@ struct carlini_wagner_options {
 /// All points that are visited are looked at. A sample that fools the model as it is costs one forward. All state is
 /// kept by sample, early abort included: no outcome depends on neighbours.
 ///
-/// Guarantees and errors are those of `pgd`. Cost: up to search_steps x steps x (forward + input gradient).
+/// Guarantees and errors are those of `pgd`. Cost: a forward, and up to search_steps x (steps x (forward + input
+/// gradient) + a forward).
 struct carlini_wagner {
   l2 ball;                              ///< how far a perturbation may go, in l2
   carlini_wagner_options options = {};  ///< all that can be set, each with a default

@@ -16,15 +16,15 @@ namespace redoubt {
 /// Points [N, C, H, W], any floating type -> the same shape. A sample that is drawn is resized (bilinear, pixel centres
 /// at halves) to sides uniform in [ceil(least * side), side], both by one draw, and put at a uniform place among
 /// `fill`. Draws depend on (seed, row, restart, step) alone. Throws std::invalid_argument for another shape and for
-/// options out of range.
+/// options out of range. Cost: one resampling of the batch.
 /// Source: Xie et al. 2019 (arXiv:1803.06978), section 3.2, with the padded size the model's own instead of a larger
 /// one.
 struct diverse_input {
   double probability = 0.5;  ///< that a sample is changed, in [0, 1]
   double least = 0.9;        ///< smallest side, as a share of the image's, in (0, 1]
-  double fill = 0;           ///< what the padding holds
+  double fill = 0;           ///< what the padding holds, in units of the input
 
-  /// The model's input for `point` [N, ...], of its shape; differentiable in `point`.
+  /// The model's input for `point` [N, C, H, W], of its shape; differentiable in `point`.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& point, const at::Tensor& rows, const draw& where) const {
     require(probability >= 0 && probability <= 1, "diverse_input: probability must lie in [0, 1], got ", probability);
     require(least > 0 && least <= 1, "diverse_input: least must lie in (0, 1], got ", least);

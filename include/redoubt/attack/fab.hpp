@@ -33,8 +33,10 @@ namespace redoubt {
 /// Tuning of `fab`. Every field has a default; set the ones you need by name.
 struct fab_options {
   int steps = 100;         ///< linearisations a run; >= 1
-  int restarts = 1;        ///< runs (for each target class); all but the first begin at a random point; >= 1
-  int target_classes = 0;  ///< 0: step towards the nearest class; k: a run for each of the k most likely other classes
+  int restarts = 1;        ///< runs (for each target class); all but the first begin at a random point; in
+                           ///< [1, 65535]
+  int target_classes = 0;  ///< 0: step towards the nearest class; k: a run for each of the k most likely other classes,
+                           ///< or all there are; >= 0
   double alpha_max = 0.1;  ///< most that a step leans back towards x; in [0, 1]
   double eta = 1.05;       ///< how far a step goes across the linearised boundary; >= 1
   double beta = 0.9;      ///< share of its distance that a point found is moved back to, from where to go on; in (0, 1)

@@ -9,7 +9,7 @@ namespace redoubt {
 /// Tuning of `fgsm`. Every field has a default; set the ones you need by name.
 struct fgsm_options {
   bool random_start = false;             ///< begin at a uniform draw of the ball (Wong et al. 2020), else at x
-  double step = 1;                       ///< length of the step in radii; > 0, 1.25 with a random start
+  double step = 1;                       ///< length of the step in radii; >= 0, 1.25 with a random start
   loss_function loss = cross_entropy{};  ///< climbed; descended where `targeted`
   redoubt::box box = {};                 ///< every value of the result lies inside
   bool targeted = false;                 ///< y are the labels to reach, not to leave

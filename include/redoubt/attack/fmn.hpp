@@ -37,7 +37,8 @@ struct fmn_options {
   redoubt::box box = {};   ///< every value of the result lies inside
   bool targeted = false;   ///< y are the labels to reach, not to leave
   std::uint64_t seed = 0;  ///< of the restarts' starts
-  int restarts = 1;        ///< all but the first begin at a draw from the ball of the distance found so far; >= 1
+  int restarts = 1;        ///< all but the first begin at a draw from the ball of the distance found so far; in
+                           ///< [1, 65535]
   bool drop_fooled = false;  ///< within a radius: stop work on a sample once it is fooled there: the same outcomes, for
                              ///< less
 };

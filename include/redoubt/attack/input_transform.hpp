@@ -30,7 +30,8 @@ struct transform_form {
 /// Made from `diverse_input`, `translation_invariant`, `scale_invariant`, `composed` or a callable; a lambda will do.
 /// Differentiable in `point`; the gradient goes through it. Whether the model is fooled is judged without it. Draws
 /// keyed by `rows` and `where` keep a sample's outcome independent of its batch; `where.step` counts the gradients of a
-/// restart, those that are averaged included. A transform that keeps something per sample offers `at(rows)`.
+/// restart, those that are averaged included. A transform that keeps something per sample offers `at(rows)`. The attack
+/// throws std::invalid_argument for one that gives another number of samples.
 using input_transform =
     row_function<at::Tensor(const at::Tensor& point, const at::Tensor& rows, const draw& where), transform_form>;
 

@@ -21,7 +21,8 @@ struct mi_fgsm_options {
   input_transform transform = {};        ///< done to a point before the model sees it for a gradient
   int eot = 1;                           ///< gradients averaged a step, over the draws of transform and model; >= 1
 
-  /// The options of the `pgd` that the attack of this radius is.
+  /// The options of the `pgd` that the attack of this radius is. Throws std::invalid_argument, naming `who`, for steps
+  /// or a decay out of range.
   [[nodiscard]] pgd_options for_radius(const char* who, const extent& radius) const {
     require(steps >= 1, who, ": steps must be at least 1, got ", steps);
     require(std::isfinite(decay) && decay >= 0, who, ": decay must be finite and not negative, got ", decay);

@@ -51,7 +51,7 @@ namespace detail {
 /// Steps of one length along the steepest direction of the gradients gathered so far.
 ///
 /// m <- decay * m + g / ||g||_1, then d + length * steepest(m), per sample; each restart begins with m = 0. Throws
-/// std::invalid_argument for a decay that is negative or not finite.
+/// std::invalid_argument for a decay that is negative or not finite. Memory: one more point a sample.
 /// Source: Dong et al. 2018 (arXiv:1710.06081), equations 6 and 7.
 struct momentum {
   double decay = 1;          ///< of the gradients gathered so far; >= 0; 0 is a constant step
@@ -64,7 +64,7 @@ struct momentum {
     return along(ball, now);
   }
 
-  /// A whole step at once, along what is gathered, where the ball takes one.
+  /// A whole step at once, along what is gathered, where the ball takes one; whether it did.
   template <a_ball Ball>
   [[nodiscard]] bool move_(const Ball& ball, step_view& now) {
     if constexpr (steps_at_once<Ball>) {
@@ -78,7 +78,7 @@ struct momentum {
     }
   }
 
-  /// Adds the gradient to what is gathered.
+  /// Adds the gradient [N, ...] to what is gathered.
   void gather(const at::Tensor& gradient) {
     require(std::isfinite(decay) && decay >= 0, "momentum: decay must be finite and not negative, got ", decay);
     if (!gathered.defined()) {
@@ -103,7 +103,7 @@ struct momentum {
 ///
 /// Looks at d + decay * length * s m, s = ||steepest(m)||_1 per sample: m, gathered as by `momentum`, in the units of
 /// the ball's step, since m itself is a unit of l1. Over linf that is a mean absolute value, by which the authors' code
-/// divides; with the l1 norm that their text writes the look ahead would be lost in rounding.
+/// divides; with the l1 norm that their text writes the look ahead would be lost in rounding. Throws as `momentum`.
 /// Source: Lin et al. 2020 (arXiv:1908.06281), equations 6 to 8.
 struct nesterov {
   double decay = 1;       ///< of the gradients gathered so far; >= 0; 0 is a constant step

@@ -4,7 +4,8 @@
 
 namespace redoubt {
 
-/// Returns x as it is: the accuracy under it is the clean accuracy, and training with it is standard training.
+/// Returns x as it is: the accuracy under it is the clean accuracy, and training with it is standard training. Asks
+/// nothing of the model, and checks nothing.
 struct no_attack {
   /// x itself.
   template <class Model>

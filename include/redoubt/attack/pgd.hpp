@@ -30,11 +30,12 @@ namespace redoubt {
 /// the ball itself count.
 ///
 /// Guarantees: modes, buffers, parameters, their `.grad` and the global generators are as they were, also after an
-/// exception; the gradient is taken with respect to the input alone.
-/// Throws std::invalid_argument, naming the value, for options out of range, x outside the box or with a NaN, labels
-/// out of range, logits that are not [N, C], and a model or loss without a gradient. Cost: steps x (forward + input
-/// gradient) a restart, one more forward with `iterate::best` (three where the radius shrinks); with a transform one
-/// more forward a step; `eot` times all.
+/// exception; the gradient is taken with respect to the input alone. A call leaves the attack as it is: threads may
+/// share one, each with a model of its own that draws nothing at random.
+/// Throws std::invalid_argument, naming the value, for options out of range, x, y or rows of another form, x outside
+/// the box or with a NaN, labels out of range, logits that are not [N, C], and a model or loss without a gradient.
+/// Cost: steps x (forward + input gradient) a restart, one more forward with `iterate::best` or several restarts (three
+/// where the radius shrinks); with a transform one more forward a step; `eot` times all.
 template <class Ball, class Rule = constant_step>
 struct pgd {
   static_assert(a_ball<Ball>,

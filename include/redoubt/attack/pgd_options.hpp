@@ -22,7 +22,8 @@ struct pgd_options {
   extent step = 2.0 / 255;               ///< length of a step in the ball's norm, in units of the input; >= 0
   int steps = 10;                        ///< gradient evaluations a restart; >= 1
   bool random_start = true;              ///< start from a uniform draw of the ball, else from x
-  int restarts = 1;                      ///< independent runs; later ones attack only what no run has fooled yet; >= 1
+  int restarts = 1;                      ///< independent runs; later ones attack only what no run has fooled yet; in
+                                         ///< [1, 65535]
   loss_function loss = cross_entropy{};  ///< climbed; descended where `targeted`
   redoubt::box box = {};                 ///< every value of the result lies inside
   bool targeted = false;                 ///< y are the labels to reach, not to leave

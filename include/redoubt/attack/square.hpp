@@ -28,7 +28,7 @@ namespace redoubt {
 struct square_options {
   int queries = 5000;       ///< how often a restart may ask of a sample, the clean sample included; >= 1
   double p = .8;            ///< the share of the image that the first windows cover, in (0, 1]
-  int restarts = 1;         ///< independent runs; later ones attack only what no run has fooled yet; >= 1
+  int restarts = 1;         ///< independent runs; later ones attack only what no run has fooled yet; in [1, 65535]
   loss_function loss = {};  ///< climbed; empty: `margin`, and where `targeted` `cross_entropy`, descended
   redoubt::box box = {};    ///< every value of the result lies inside
   bool targeted = false;    ///< y are the labels to reach, not to leave

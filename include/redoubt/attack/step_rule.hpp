@@ -9,7 +9,8 @@
 
 namespace redoubt {
 
-/// What a step rule and a stopping rule are shown after a gradient has been taken.
+/// What a step rule and a stopping rule are shown after a gradient has been taken. Points are float32, or float64 where
+/// the caller's were, on the caller's device.
 struct step_view {
   at::Tensor x = {};         ///< [N, ...] the clean samples
   at::Tensor point = {};     ///< [N, ...] where the climb stands, inside ball and box
@@ -24,8 +25,9 @@ struct step_view {
 
 /// How an attack moves: `next` maps what a gradient showed to the next perturbation d = x' - x [N, ...].
 ///
-/// The attack moves d into ball and box by itself. Each restart begins with a copy of the rule, so that a rule may keep
-/// what it needs (momentum, step sizes); what it keeps per sample follows `at(rows)` when samples are dropped.
+/// The attack moves d into ball and box by itself, and `pgd` throws std::invalid_argument for one of another shape.
+/// Each restart begins with a copy of the rule, so that a rule may keep what it needs (momentum, step sizes); what it
+/// keeps per sample follows `at(rows)` when samples are dropped.
 /// A rule that wants the gradient elsewhere than at the point offers `look(ball, x, point) -> perturbation`, too; one
 /// that can move `now.point` a whole step at once, ball and box included, offers `move_(ball, now) -> bool`, which says
 /// whether it did.

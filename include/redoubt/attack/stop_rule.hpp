@@ -27,8 +27,9 @@ struct stop_form {
 
 /// Which samples an attack need not climb with any longer, as a value: step_view -> bool [N].
 ///
-/// Asked after each gradient. The best point so far of a sample that is done stands, whatever its batch; it leaves the
-/// batch once those that are done are a quarter of it. A rule that keeps something per sample offers `at(rows)`.
+/// Asked after each gradient, with `iterate::best` only; the attack throws std::invalid_argument for an answer that is
+/// not [N]. The best point so far of a sample that is done stands, whatever its batch; it leaves the batch once those
+/// that are done are a quarter of it. A rule that keeps something per sample offers `at(rows)`.
 using stop_rule = row_function<at::Tensor(const step_view& now), stop_form>;
 
 }  // namespace redoubt

@@ -16,13 +16,14 @@ namespace redoubt {
 /// separable kernel of sum 1 (zeros beyond the image): the gradient averaged over shifted copies of the image, for one
 /// model call. Gaussian weights exp(-(deviations * i / radius)^2 / 2), |i| <= radius; `deviations = 0` weighs all
 /// alike. In a composed transform put it first, so that it is the last that the gradient meets. Throws
-/// std::invalid_argument for another shape and for options out of range. Source: Dong et al. 2019 (arXiv:1904.02884),
-/// equations 7 and 8; the defaults are its 15 x 15 kernel.
+/// std::invalid_argument for another shape and for options out of range. Cost: 2 (2 radius + 1) products an element of
+/// each gradient.
+/// Source: Dong et al. 2019 (arXiv:1904.02884), equations 7 and 8; the defaults are its 15 x 15 kernel.
 struct translation_invariant {
   std::int64_t radius = 7;  ///< pixels from the kernel's centre to its edge; >= 0
   double deviations = 3;    ///< standard deviations from the kernel's centre to its edge; >= 0
 
-  /// The model's input for `point` [N, ...], of its shape; differentiable in `point`.
+  /// The model's input for `point` [N, C, H, W], of its shape; differentiable in `point`.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& point, const at::Tensor& /*rows*/,
                                       const draw& /*where*/) const {
     require(radius >= 0, "translation_invariant: radius must not be negative, got ", radius);

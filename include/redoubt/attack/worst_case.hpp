@@ -27,7 +27,9 @@ struct named_attack {
 ///
 /// The result of a sample is that of the attack that fooled it, else the last one's; `stages` says which attack fooled
 /// whom. Untargeted. Each adversarial example is classified anew, so that nothing rests on an attack's own word.
-/// Call, guarantees and errors are those of the attacks. Cost: that of each attack on what is left, and a forward.
+/// Call, guarantees and errors are those of the attacks; no attack at all is a std::invalid_argument. What an attack
+/// keeps per sample (radii, steps, a loss's targets) follows those that are left.
+/// Cost: that of each attack on what is left, and a forward.
 struct worst_case {
   std::vector<named_attack> attacks;  ///< in the order in which they are run; at least one
 
@@ -44,6 +46,15 @@ struct worst_case {
                                   const at::Tensor& rows = {}) const {
     const untouched<std::remove_cvref_t<Model>> guard{model, x.device()};
     return search([&](const at::Tensor& input) { return model(input); }, x, y, rows);
+  }
+
+  /// The same attacks for the samples `rows` (int64 [M]) of the batch that they were made for.
+  [[nodiscard]] worst_case at(const at::Tensor& rows) const {
+    worst_case some;
+    for (const named_attack& each : attacks) {
+      some.attacks.push_back({each.name, each.attack.at(rows)});
+    }
+    return some;
   }
 
  private:
@@ -63,7 +74,8 @@ struct worst_case {
       at::Tensor fooled_now = y.new_zeros(y.sizes(), at::kBool);
       if (left.size(0) > 0) {
         const at::Tensor labels = y.index_select(0, left);
-        const attack_result found = each.attack.run(model, x.index_select(0, left), labels, rows.index_select(0, left));
+        const attack_result found =
+            each.attack.at(left).run(model, x.index_select(0, left), labels, rows.index_select(0, left));
         const at::Tensor fooled = judged(model, found.adversarial, labels);
         all.adversarial.index_copy_(0, left, found.adversarial);
         fooled_now.index_copy_(0, left, fooled);

@@ -25,13 +25,15 @@ class bound {
   /// Whether there is a number per channel.
   [[nodiscard]] bool is_per_channel() const { return each_.defined(); }
 
-  /// The number, where there is one for all elements.
+  /// The number, where there is one for all elements; throws std::invalid_argument where there is one per channel.
   [[nodiscard]] double number() const {
     require(!is_per_channel(), "box: this bound has a number per channel");
     return number_;
   }
 
   /// The bound as a tensor that broadcasts over `like` [N, C, ...], with its dtype and device.
+  ///
+  /// Throws std::invalid_argument where `like` has another number of channels.
   [[nodiscard]] at::Tensor broadcast_over(const at::Tensor& like) const {
     if (!is_per_channel()) {
       return like.new_full({}, number_);
@@ -58,6 +60,8 @@ class bound {
 };
 
 /// The interval that every input value must stay in: [0, 1] for images. Its bounds may differ by channel.
+///
+/// Where they do, each function throws std::invalid_argument for x of another number of channels.
 struct box {
   bound lower = 0;  ///< smallest value allowed, in units of the input
   bound upper = 1;  ///< largest value allowed, in units of the input
@@ -85,9 +89,10 @@ struct box {
     return direction.masked_fill(up.logical_or_(down), 0);
   }
 
-  /// Throws std::invalid_argument unless lower < upper, both finite, and every element of x lies inside.
+  /// Throws std::invalid_argument unless lower < upper, both finite, and every element of x [N, ...] lies inside.
   ///
-  /// The message of an x that leaves the box names its range and the usual cause. Cost: one pass over x.
+  /// To a rounding of x's dtype and a millionth of the box; a NaN lies outside. The message begins with `who`, and
+  /// names the range of an x that leaves the box and the usual cause. Cost: one pass over x; waits for a device.
   void require_inside(const char* who, const at::Tensor& x) const {
     if (lower.is_per_channel() || upper.is_per_channel()) {
       return require_inside_channels(who, x);

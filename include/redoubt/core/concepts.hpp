@@ -10,13 +10,14 @@
 
 namespace redoubt {
 
-/// Maps a batch of inputs [N, ...] to logits [N, C].
+/// Maps a batch of inputs [N, ...] to logits [N, C], floating point, C >= 2; differentiable in the inputs for attacks
+/// by gradient.
 template <class M>
 concept a_classifier = requires(M&& model, const at::Tensor& x) {
   { model(x) } -> std::convertible_to<at::Tensor>;
 };
 
-/// Maps logits [N, C] and labels [N] to one loss per sample [N].
+/// Maps logits [N, C] and labels int64 [N] to one loss per sample [N]: higher is worse for the model.
 template <class L>
 concept a_loss = requires(const L& loss, const at::Tensor& logits, const at::Tensor& y) {
   { loss(logits, y) } -> std::convertible_to<at::Tensor>;
@@ -32,6 +33,12 @@ concept has_radius = requires(const B& ball) {
 };
 
 /// A set of admissible perturbations around the origin, applied per sample: how far, which step, which start.
+///
+/// Of d, g and `like` [N, ...]: `length(d)` is [N], in the ball's norm; `project_(d)` moves d into the ball, in place;
+/// `steepest(g)`, like g, is the step of length 1 that increases <g, step> most, or serves for it, zero where g is zero
+/// or NaN, and leaves g as it was; `sample(like, rows, where)` is a draw from the ball for each sample, float32, that
+/// depends on its row and `where` alone. What a ball keeps per sample, a radius say, follows `at(rows)`. Whether the
+/// radius is finite and >= 0 attacks ask, not balls.
 template <class B>
 concept a_ball = std::copyable<B> && has_radius<B> &&
     requires(const B& ball, at::Tensor& d, const at::Tensor& t, const draw& where) {

@@ -28,7 +28,7 @@ class extent {
  public:
   /// One number for all samples.
   extent(double number) : number_{number} {}  // NOLINT(google-explicit-constructor)
-  /// A number per sample [N]; throws std::invalid_argument for an undefined tensor.
+  /// A number per sample [N]; throws std::invalid_argument for an undefined tensor. See `require_valid` for the rest.
   extent(at::Tensor per_sample) : each_{std::move(per_sample)} {  // NOLINT(google-explicit-constructor)
     // Else it would pass for the number 0: a radius that attacks nothing.
     require(each_.defined(), "extent: the tensor of one number per sample is undefined");
@@ -37,7 +37,7 @@ class extent {
   /// Whether there is a number per sample.
   [[nodiscard]] bool is_per_sample() const { return each_.defined(); }
 
-  /// The number, where there is one for all samples.
+  /// The number, where there is one for all samples; throws std::invalid_argument where there is one per sample.
   [[nodiscard]] double number() const {
     require(!is_per_sample(), "extent: this one has a number per sample");
     return number_;

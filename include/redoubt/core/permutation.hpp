@@ -10,7 +10,7 @@ namespace redoubt {
 
 /// The numbers 0..count-1 in a random order, each order equally likely: the same for the same (seed, stream).
 ///
-/// Fisher and Yates' shuffle. `count` is below 2^32.
+/// Fisher and Yates' shuffle. `count` lies in [0, 2^32), which is not checked.
 [[nodiscard]] inline std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed,
                                                            std::uint64_t stream = 0) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));

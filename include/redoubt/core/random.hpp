@@ -79,8 +79,9 @@ template <class Number>
 ///
 /// `rows` (int64 [N]) says which sample each row is. A sample's numbers depend on (seed, row, restart, step) alone:
 /// bitwise the same in any batch, order and on any device.
-/// Throws std::invalid_argument for a row outside [0, 2^48) or a restart of 65,536 and more. Cost: drawn on the host
-/// and copied, or, where redoubt::cuda is linked, by the device itself.
+/// Throws std::invalid_argument for rows that are not one per sample, a row outside [0, 2^48) or a restart of 65,536
+/// and more; std::runtime_error where a device refuses. Cost: drawn on the host and copied, or, where redoubt::cuda is
+/// linked, by the device itself.
 [[nodiscard]] inline at::Tensor uniform_like(const at::Tensor& like, const at::Tensor& rows, const draw& where) {
   return detail::drawn<detail::uniform_number>(like, rows, where, detail::distribution::uniform);
 }

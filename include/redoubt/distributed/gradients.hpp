@@ -50,7 +50,7 @@ inline void sum_gradients(const process_group& group, const std::vector<at::Tens
 }
 
 /// The same for the mean over the ranks: for a loop of your own in which each rank has as many samples and its loss is
-/// their mean.
+/// their mean. Throws and costs as that.
 inline void average_gradients(const process_group& group, const std::vector<at::Tensor>& parameters) {
   sum_gradients(group, parameters);
   const at::NoGradGuard no_gradient;

@@ -13,7 +13,8 @@ namespace redoubt {
 
 /// The mean of each number over all ranks, each rank's weighed by how many samples it stands for.
 ///
-/// Throws std::invalid_argument on every rank where all weights together are not positive.
+/// `numbers`, as many on each rank; weight >= 0, and where it is 0 they may be NaN. The same on every rank. Throws
+/// std::invalid_argument on every rank where all weights together are not positive. Cost: one sum.
 [[nodiscard]] inline std::vector<double> mean_over_ranks(const process_group& group, std::vector<double> numbers,
                                                          double weight = 1) {
   const at::Tensor sums = at::empty({static_cast<std::int64_t>(numbers.size()) + 1}, at::kDouble);

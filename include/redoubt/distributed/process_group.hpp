@@ -21,9 +21,9 @@ namespace redoubt {
 
 /// Tuning of `process_group`. Every field has a default; set the ones you need by name.
 struct process_group_options {
-  std::chrono::milliseconds timeout = std::chrono::minutes{10};  ///< how long a rank waits for the others each time
+  std::chrono::milliseconds timeout = std::chrono::minutes{10};  ///< for which a rank waits for others each time; > 0
   std::string name = "redoubt";                                  ///< tells apart the groups that meet in one store
-  std::size_t bucket_bytes = std::size_t{25} << 20;              ///< what is summed in one message
+  std::size_t bucket_bytes = std::size_t{25} << 20;              ///< of one message; a larger tensor goes by itself
 };
 
 /// The processes of one training, and what they do together: sum, send from rank 0, wait for each other.
@@ -34,7 +34,8 @@ struct process_group_options {
 /// take longer than `timeout`, or are gone. Not for several threads at once.
 class process_group {
  public:
-  /// Meets the others where `where` says; returns when all are there.
+  /// Meets the others where `where` says; returns when all are there. Throws std::invalid_argument for a rank that is
+  /// not one of the world's.
   explicit process_group(const rendezvous& where = rendezvous_from(), process_group_options options = {})
       : rank_{where.rank}, world_{where.world}, options_{std::move(options)} {
     require(where.world >= 1 && where.rank >= 0 && where.rank < where.world, "process_group: rank ", where.rank, " of ",
@@ -45,6 +46,7 @@ class process_group {
   }
 
   /// Meets the others in a store that they all hold: for processes that were started in another way, and for tests.
+  /// Throws as the other.
   process_group(c10::intrusive_ptr<c10d::Store> store, int rank, int world, process_group_options options = {})
       : rank_{rank}, world_{world}, options_{std::move(options)} {
     require(world >= 1 && rank >= 0 && rank < world, "process_group: rank ", rank, " of ", world,
@@ -59,7 +61,8 @@ class process_group {
   /// How many processes there are; >= 1.
   [[nodiscard]] int world() const { return world_; }
 
-  /// Makes each tensor, in place, its sum over all ranks, to the last bit the same on each.
+  /// Makes each tensor, in place, its sum over all ranks, to the last bit the same on each; half precision is summed as
+  /// float32. Errors say that the others were waited for to `what`. Throws std::invalid_argument for a sparse tensor.
   void sum(const std::vector<at::Tensor>& tensors, const char* what = "add up tensors") const {
     in_buckets(tensors, what, [this](std::vector<at::Tensor>& flat) {
       c10d::AllreduceOptions add;
@@ -68,7 +71,7 @@ class process_group {
     });
   }
 
-  /// Makes each tensor, in place, that of rank 0.
+  /// Makes each tensor, in place, that of rank 0. Throws std::invalid_argument for a sparse tensor.
   void broadcast(const std::vector<at::Tensor>& tensors, const char* what = "send tensors from rank 0") const {
     in_buckets(tensors, what, [this](std::vector<at::Tensor>& flat) {
       c10d::BroadcastOptions from_rank_0;

@@ -14,7 +14,7 @@ namespace redoubt {
 /// Where the processes of one training meet, and which of them this one is. The default is one process alone.
 struct rendezvous {
   int rank = 0;              ///< 0..world-1
-  int world = 1;             ///< how many processes there are
+  int world = 1;             ///< how many processes there are; >= 1
   std::string address = {};  ///< of the store through which they find each other
   std::uint16_t port = 0;    ///< of the store
   bool agent_store = false;  ///< the launcher keeps the store; else rank 0 does

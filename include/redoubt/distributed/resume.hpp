@@ -48,7 +48,8 @@ class temporary_copy {
 
 /// Every rank goes on from the checkpoint that rank 0 finds at `path`; false, on every rank, where it finds none.
 ///
-/// The others need no access to the file: it is sent to them. Throws on every rank what `trainer.resume` throws of it.
+/// The others need no access to the file: it is sent to them, and lies in each one's temporary folder while it is read.
+/// Throws on every rank what `trainer.resume` throws of it; std::runtime_error where a temporary folder takes no file.
 template <class Trainer>
 bool resume_together(const process_group& group, Trainer& trainer, const std::string& path) {
   const bool found =

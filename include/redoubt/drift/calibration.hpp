@@ -14,7 +14,7 @@ namespace redoubt {
 /// Tuning of `cusum_threshold`.
 struct calibration_options {
   double run_length = 1e6;  ///< values that a healthy stream should last on average until a false alarm; >= 1
-  double slack = 0;         ///< of the cusum to calibrate
+  double slack = 0;         ///< of the cusum to calibrate, in units of the scores; above their mean
   int excursions = 20;      ///< excursions above the threshold to see in the simulation: its precision; >= 1
   std::uint64_t seed = 0;   ///< of the simulation
 };
@@ -24,9 +24,9 @@ struct calibration_options {
 /// Draws a stream of run_length x excursions values from `healthy` with replacement, and takes the level that its
 /// excursions from zero exceed `excursions` times; 0 where fewer leave zero at all. By simulation, so it is as good as
 /// the sample is like what will come: the scores should belong to inputs that nothing was fitted on, and a threshold
-/// that must hold on other inputs wants a run length several times the one promised. Throws std::invalid_argument where
-/// the healthy scores have a mean
-/// >= slack: their sum would climb without a change. Cost: about 5 ns a simulated value.
+/// that must hold on other inputs wants a run length several times the one promised. The same seed gives the same
+/// threshold. Throws std::invalid_argument for no scores, options out of range, and healthy scores whose mean is not
+/// below the slack: their sum would climb without a change. Cost: about 5 ns a simulated value.
 [[nodiscard]] inline double cusum_threshold(std::span<const double> healthy, const calibration_options& options = {}) {
   require(!healthy.empty(), "cusum_threshold: needs healthy scores");
   require(options.run_length >= 1 && options.excursions >= 1,

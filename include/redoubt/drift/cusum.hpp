@@ -11,7 +11,7 @@ namespace redoubt {
 
 /// Tuning of `cusum`, checked when one is made.
 struct cusum_options {
-  double target = 0;                 ///< mean of a healthy stream
+  double target = 0;                 ///< mean of a healthy stream; finite
   double slack = 0.5;                ///< change of mean that is tolerated: half of the change to be found; >= 0
   double threshold = 5;              ///< alarm above so much accumulated change; > 0
   direction mode = direction::both;  ///< the change that alarms
@@ -59,7 +59,8 @@ class cusum {
     drifted_ = false;
   }
 
-  /// Goes on from sums that were kept, each finite and >= 0: as if this detector had never stopped.
+  /// Goes on from sums that were kept, each finite and >= 0: as if this detector had never stopped. Throws
+  /// std::invalid_argument, and changes nothing, for others.
   void resume(double rise, double fall, std::int64_t count) {
     for (const double sum : {rise, fall}) {
       require(std::isfinite(sum) && sum >= 0, "cusum: a sum must be finite and at least 0, got ", sum);

@@ -30,7 +30,8 @@ enum class e_rule {
 };
 
 /// An e-detector: alarms on a mean above a stated limit, with a proven average run length (Shin, Ramdas, Rinaldo 2023,
-/// "E-detectors: a nonparametric framework for sequential change detection"). Use as `e_sr` or `e_cusum`.
+/// "E-detectors: a nonparametric framework for sequential change detection", arXiv:2203.03532). Use as `e_sr` or
+/// `e_cusum`.
 ///
 /// Reads losses in [0, 1], such as 1 for an error. Each bet l multiplies its evidence by 1 + l (x - healthy):
 /// e-SR: M = (M + 1) (1 + l (x - healthy));  e-CUSUM: M = max(M, 1) (1 + l (x - healthy)).
@@ -89,7 +90,7 @@ class e_detector {
   }
 
   /// Goes on from evidence that was kept, one number a bet, each finite and >= 0: as if this detector had never
-  /// stopped.
+  /// stopped. Throws std::invalid_argument, and changes nothing, for other evidence.
   void resume(std::vector<double> evidence) {
     require(evidence.size() == options_.lambdas.size(), name, ": evidence of ", evidence.size(), " bets, this has ",
             options_.lambdas.size());

@@ -87,7 +87,7 @@ inline std::vector<double> sorted_sample(std::span<const double> values, const c
 /// a continuous distribution (ties make it larger than it need be). That holds for one test at a time fixed in advance:
 /// testing again and again as data comes in needs a detector instead.
 ///
-/// Throws std::invalid_argument on an empty sample or a NaN.
+/// Throws std::invalid_argument on an empty sample, one of 2^31 values or more, or a NaN.
 /// Cost: two sorts; exact adds O(n m) additions, about a quarter of a second at 10,000 against 10,000.
 [[nodiscard]] inline ks_result ks_test(std::span<const double> x, std::span<const double> y,
                                        ks_test_options options = {}) {

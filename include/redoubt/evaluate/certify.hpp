@@ -47,7 +47,7 @@ struct certification {
   at::Tensor correct = {};  ///< bool [n]: predicted is the label
   double seconds = 0;       ///< wall clock
 
-  /// The certified accuracy at an l2 radius: the share of all n that is right, and certified to stay so within it.
+  /// The certified accuracy at an l2 radius >= 0: the share of all n that is right, and certified to stay so within it.
   [[nodiscard]] double accuracy_at(double wanted) const {
     return correct.logical_and(radius.ge(wanted)).to(at::kDouble).mean().item<double>();
   }

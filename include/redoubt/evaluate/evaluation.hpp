@@ -9,12 +9,13 @@
 #include <functional>
 #include <optional>
 #include <redoubt/attack/any_attack.hpp>
+#include <redoubt/attack/detail/attack_at.hpp>
 #include <redoubt/attack/detail/input.hpp>
 #include <redoubt/attack/result.hpp>
 #include <redoubt/core/detail/fnv1a.hpp>
 #include <redoubt/core/error.hpp>
 #include <redoubt/core/rows.hpp>
-#include <redoubt/evaluate/detail/attack_parts.hpp>
+#include <redoubt/evaluate/detail/attack_name.hpp>
 #include <redoubt/evaluate/detail/outcomes.hpp>
 #include <redoubt/evaluate/detail/sample_of_rows.hpp>
 #include <redoubt/evaluate/detail/saved_evaluation.hpp>
@@ -58,7 +59,10 @@ struct evaluation_options {
 ///
 /// With `state` all that is known is written after each batch, whole or not at all. A later evaluation of the same
 /// `identity` that is given the same samples in the same order skips what is known, and ends with the same report but
-/// for its seconds. A state of another identity or of other samples is refused.
+/// for its seconds. A state of another identity or of other samples is refused. Each write is of all that is known.
+///
+/// Cost: as `robust_accuracy`. Not for several threads at once. After an exception begin anew, from the state where
+/// there is one.
 ///
 /// A randomised model gives another answer each time. Set `evaluations` and the attack's `eot` alike (20, say), so that
 /// the attack climbs what is counted: the mean probabilities. One evaluation takes a lucky draw for robustness, and
@@ -109,7 +113,8 @@ class evaluation {
 
   /// Attacks what is left, and says how all samples fared.
   ///
-  /// Throws std::invalid_argument where there are none, and as `add`.
+  /// Throws std::invalid_argument where there are none, and as `add`; std::runtime_error where a state is of more
+  /// samples than were given.
   [[nodiscard]] robustness report() {
     require(given_ > 0, "evaluation: needs at least one sample");
     health_report health;

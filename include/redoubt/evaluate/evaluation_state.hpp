@@ -10,6 +10,8 @@
 namespace redoubt {
 
 /// Where an `evaluation` keeps what it knows, to go on from it after an interruption: `state_file` makes one.
+///
+/// Both functions or none; what they throw ends the evaluation.
 struct evaluation_state {
   std::string name = {};  ///< what error messages call it: the file
   /// What was written last, its tensors on `device`; nothing where nothing was.

@@ -22,7 +22,8 @@ struct verdict {
 ///
 /// With `evaluations` > 1 the model is asked so often and the class is that of the largest mean probability, as a
 /// randomised model has no one answer; a NaN in any answer counts. Throws std::invalid_argument for labels that are not
-/// one int64 per sample, or outside the model's classes. Cost: `evaluations` forwards.
+/// one int64 per sample, or outside the model's classes, and for logits that are not [N, C]. Cost: `evaluations`
+/// forwards; below 1 counts as 1.
 [[nodiscard]] inline verdict judge(const classifier_view& model, const at::Tensor& x, const at::Tensor& y,
                                    int evaluations = 1) {
   detail::require_label_each("judge", y, x.size(0));
@@ -41,7 +42,8 @@ struct verdict {
 
 /// The share of x [N, ...] that the model classifies as y, in [0, 1], in eval mode (modes are put back).
 ///
-/// Goes through x in batches of `batch`. Throws std::invalid_argument for no samples, and for labels as `judge` does.
+/// Goes through x in batches of `batch`. Throws std::invalid_argument for no samples and a batch below 1, and for
+/// labels as `judge` does. Cost: a forward of each sample.
 template <class Model>
 [[nodiscard]] double accuracy(Model&& model, const at::Tensor& x, const at::Tensor& y, std::int64_t batch = 256) {
   require(x.size(0) > 0 && batch > 0, "accuracy: needs samples and a positive batch, got ", x.size(0), " and ", batch);

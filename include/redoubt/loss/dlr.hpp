@@ -9,9 +9,9 @@ namespace redoubt {
 
 /// The difference of logits ratio: (max_{j != y} z_j - z_y) / (z_(1) - z_(3)), z_(k) the k-th largest logit.
 ///
-/// logits z [N, C >= 3], y int64 [N] -> [N]. Unchanged by a shift or a positive scaling of the logits, so that a model
-/// cannot hide behind confident logits. Throws std::invalid_argument for fewer than three classes.
-/// Source: Croce & Hein 2020 (arXiv:2003.01690), eq. 6.
+/// logits z [N, C >= 3], y int64 [N] -> [N], of z's dtype. Unchanged by a shift or a positive scaling of the logits, so
+/// that a model cannot hide behind confident logits; where the three largest tie, the margin alone. Throws
+/// std::invalid_argument for fewer than three classes. Source: Croce & Hein 2020 (arXiv:2003.01690), eq. 6.
 struct dlr {
   /// The loss of each sample [N], from logits [N, C] and y, int64 [N].
   [[nodiscard]] at::Tensor operator()(const at::Tensor& logits, const at::Tensor& y) const {

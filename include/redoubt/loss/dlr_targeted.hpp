@@ -8,9 +8,10 @@ namespace redoubt {
 
 /// The difference of logits ratio towards a class: (z_t - z_y) / (z_(1) - (z_(3) + z_(4)) / 2), z_(k) the k-th largest.
 ///
-/// logits z [N, C >= 4], y int64 [N] the true labels -> [N]; climbed, it leads away from y and to the sample's target
-/// t. Unchanged by a shift or a positive scaling of the logits. Throws std::invalid_argument for fewer than four
-/// classes. Source: Croce & Hein 2020 (arXiv:2003.01690), eq. 7.
+/// logits z [N, C >= 4], y int64 [N] the true labels -> [N], of z's dtype; climbed, it leads away from y and to the
+/// sample's target t. Unchanged by a shift or a positive scaling of the logits; where the four largest tie, z_t - z_y
+/// alone. Throws std::invalid_argument for fewer than four classes, and where there is not one target per sample.
+/// Source: Croce & Hein 2020 (arXiv:2003.01690), eq. 7.
 struct dlr_targeted {
   at::Tensor target;  ///< int64 [N]: the class that each sample is driven to
 

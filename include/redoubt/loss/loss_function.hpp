@@ -21,7 +21,9 @@ struct loss_form {
 /// Any loss as a value: what an attack's options hold.
 ///
 /// Made from `cross_entropy`, `margin`, `dlr` or a callable (logits [N, C], y [N]) -> [N]; a lambda will do. A loss
-/// that keeps something per sample offers `at(rows)`, and follows its samples when others are dropped.
+/// that keeps something per sample offers `at(rows)`, and follows its samples when others are dropped. The attack
+/// checks labels before it asks, and throws std::invalid_argument for a loss that is not [N] or has no gradient where
+/// it needs one.
 using loss_function = row_function<at::Tensor(const at::Tensor& logits, const at::Tensor& y), loss_form>;
 
 }  // namespace redoubt

@@ -25,7 +25,8 @@ concept a_module = a_classifier<M> && requires(M& model, const std::vector<bool>
 /// A model as a plain function, so that an attack is compiled once and not once a model type. Does not own the model.
 using classifier_view = std::function<at::Tensor(const at::Tensor&)>;
 
-/// The logits [N, C] of x [N, ...]; throws std::invalid_argument, naming the shape, for an output of another form.
+/// The logits [N, C] of x [N, ...], floating point; throws std::invalid_argument, naming the shape, for an output of
+/// another form or of fewer than two classes.
 [[nodiscard]] inline at::Tensor logits_of(const classifier_view& model, const at::Tensor& x) {
   at::Tensor logits = model(x);
   require(logits.defined() && logits.dim() == 2 && logits.size(0) == x.size(0) && logits.is_floating_point(),
@@ -35,7 +36,8 @@ using classifier_view = std::function<at::Tensor(const at::Tensor&)>;
   return logits;
 }
 
-/// Sets every submodule of `model` to eval mode, and puts each one's flag back at the end of the scope.
+/// Sets every submodule of `model` to eval mode, and puts each one's flag back at the end of the scope, also after an
+/// exception.
 ///
 /// For a plain callable there is no mode, and nothing happens.
 template <class Model>

@@ -38,7 +38,8 @@ class nn_model {
     return flags;
   }
 
-  /// Puts back what `modes` read, submodule by submodule: one frozen by its owner stays frozen.
+  /// Puts back what `modes` read, submodule by submodule: one frozen by its owner stays frozen. Throws
+  /// std::invalid_argument for another number of flags.
   void set_modes(const std::vector<bool>& flags) const {
     const auto parts = module_->modules();
     require(flags.size() == parts.size(), "nn_model: ", flags.size(), " modes for ", parts.size(), " submodules");

@@ -86,7 +86,7 @@ class normalised {
   /// Sets train mode for all submodules, or eval mode.
   void train(bool on = true) const requires a_module<Model> { model_.train(on); }
 
-  /// What the model is given for x.
+  /// What the model is given for x [N, C, ...], like x.
   [[nodiscard]] at::Tensor scaled(const at::Tensor& x) const {
     return x.sub(by_channel("mean", mean_, x)).div(by_channel("standard deviation", deviation_, x));
   }

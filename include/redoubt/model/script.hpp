@@ -63,9 +63,13 @@ class script_model {
   }
 
   /// The logits [N, C] of x [N, ...]: the module's `forward`.
+  ///
+  /// Throws std::runtime_error, naming x's shape and the reason, where the module fails; std::invalid_argument where it
+  /// returns no tensor.
   at::Tensor operator()(const at::Tensor& x) const { return call("forward", x); }
 
-  /// The penultimate layer's output for x, where the module has a method `features`.
+  /// The penultimate layer's output [N, F] for x [N, ...], where the module has a method `features`. Throws as the
+  /// call.
   [[nodiscard]] std::optional<at::Tensor> features(const at::Tensor& x) const {
     if (!module_.find_method("features")) {
       return std::nullopt;
@@ -87,7 +91,7 @@ class script_model {
     return flags;
   }
 
-  /// Puts back what `modes` read.
+  /// Puts back what `modes` read; throws std::out_of_range for fewer flags.
   void set_modes(const std::vector<bool>& flags) const {
     std::size_t i = 0;
     for (auto part : module_.modules()) {

@@ -18,7 +18,7 @@ namespace redoubt {
 
 /// The ball {d : at most `count` elements of d are not 0} of perturbations, per sample.
 struct l0 {
-  extent count;  ///< elements that may change, rounded down
+  extent count;  ///< elements that may change, rounded down; >= 0
 
   static constexpr const char* name = "l0";  ///< as reports and the command line spell it
 
@@ -70,7 +70,8 @@ struct l0 {
   /// For each sample of `like` [N, ...] `count` elements at random, uniform in [-1, 1], float32, the others 0; `rows`
   /// says which sample each is.
   ///
-  /// The ball has no uniform draw, as it has no end: [-1, 1] is as far as the box [0, 1] lets an element go.
+  /// The ball has no uniform draw, as it has no end: [-1, 1] is as far as the box [0, 1] lets an element go. Throws as
+  /// `uniform_like`.
   [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {
     // From a seed of its own: who changes says nothing of how far.
     const draw other{.seed = ~where.seed, .restart = where.restart, .step = where.step};

@@ -23,7 +23,7 @@ namespace redoubt {
 
 /// The ball {d : sum_i |d_i| <= radius} of perturbations, per sample.
 struct l1 {
-  extent radius;         ///< in units of the input
+  extent radius;         ///< in units of the input; >= 0
   double share = 0.045;  ///< of a sample's elements that a step moves; in (0, 1]
 
   static constexpr const char* name = "l1";  ///< as reports and the command line spell it
@@ -62,7 +62,8 @@ struct l1 {
   ///
   /// Of elements that the box lets move along g, and of `spread` shares at first, down to the `spread`-th part of one
   /// at last: a wide step finds out where to go, a narrow one goes there. Measured: steps of one radius do best, and
-  /// shares that stay the same leave a tenth more of the images unfooled on an adversarially trained model.
+  /// shares that stay the same leave a tenth more of the images unfooled on an adversarially trained model. Throws as
+  /// `steepest`.
   [[nodiscard]] at::Tensor steepest_from(const at::Tensor& g, const at::Tensor& point, const box& bounds,
                                          double progress) const {
     return signs_of(bounds.free_part(g, point).nan_to_num_(0), shares_at(progress));
@@ -85,7 +86,7 @@ struct l1 {
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
   ///
   /// Laplace numbers over the sum of their sizes and one exponential number more (Barthe, Guedon, Mendelson & Naor
-  /// 2005, Ann. Probab. 33, theorem 1).
+  /// 2005, Ann. Probab. 33, theorem 1). Throws as `laplace_like`.
   [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {
     at::Tensor d = laplace_like(like, rows, where);
     // From a seed of its own: the elements have used up this one's counters.

@@ -18,7 +18,7 @@ namespace redoubt {
 
 /// The ball {d : sqrt(sum_i d_i^2) <= radius} of perturbations, per sample.
 struct l2 {
-  extent radius;  ///< in units of the input
+  extent radius;  ///< in units of the input; >= 0
 
   static constexpr const char* name = "l2";  ///< as reports and the command line spell it
 
@@ -71,7 +71,7 @@ struct l2 {
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
   ///
   /// A normal vector on the unit sphere times radius U^(1/D) (Muller 1959), so that D = 784 rarely lies near the
-  /// centre.
+  /// centre. Throws as `normal_like`.
   [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {
     at::Tensor d = steepest(normal_like(like, rows, where));
     const std::int64_t dimensions = like.size(0) == 0 ? 1 : like.numel() / like.size(0);

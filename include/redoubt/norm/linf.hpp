@@ -14,7 +14,7 @@ namespace redoubt {
 
 /// The ball {d : max_i |d_i| <= radius} of perturbations, per sample.
 struct linf {
-  extent radius;  ///< in units of the input
+  extent radius;  ///< in units of the input; >= 0
 
   static constexpr const char* name = "linf";  ///< as reports and the command line spell it
 
@@ -33,14 +33,16 @@ struct linf {
   /// point's memory if nobody else has it, else `point` becomes a new tensor. Does nothing and returns false where one
   /// pass cannot do it: the tensors are not all float32 or float64, on the host and laid out alike; numbers per sample
   /// need samples that lie one after the other, bounds per channel contiguous tensors. On a GPU, where redoubt::cuda is
-  /// linked: x and point are float32, g is float32, float16 or bfloat16; nothing waits for the GPU.
+  /// linked: x and point are float32, g is float32, float16 or bfloat16; nothing waits for the GPU, and one that
+  /// refuses is a std::runtime_error.
   [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
                            const box& bounds, double /*progress*/) const {
     const detail::step_request asked{point, g, x, radius, length, bounds};
     return detail::step_linf(asked) || detail::step_on_device(redoubt_cuda_step_linf, asked, {});
   }
 
-  /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
+  /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` int64 [N] says which sample each
+  /// is. Throws as `uniform_like`.
   [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {
     at::Tensor d = uniform_like(like, rows, where).mul_(2).sub_(1);
     return radius.scale_(d);

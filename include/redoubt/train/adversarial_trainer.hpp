@@ -42,7 +42,8 @@ namespace redoubt {
 /// same weights. Each takes its own share's BatchNorm statistics in a forward; the running ones are joined after it.
 ///
 /// Throws std::invalid_argument for options out of range and std::runtime_error for checkpoints that cannot be used.
-/// Cost of a step: the attack and one forward and backward; of a share, two sums over the ranks more.
+/// For one thread. Cost of a step: the attack and one forward and backward; of a share, two sums over the ranks more.
+/// Memory: a copy of the weights each for the average and for the best look, where there are such.
 template <class Model, class Attack>
 class adversarial_trainer {
   static_assert(a_module<Model>,
@@ -71,8 +72,12 @@ class adversarial_trainer {
   [[nodiscard]] bool done() const { return step_ >= steps(); }
 
   /// Trains on one batch, and looks at the held-out data where that ends an epoch.
+  ///
+  /// Throws std::invalid_argument where all steps are done and after `finish`, std::runtime_error where a checkpoint
+  /// cannot be written, and what attack, augmentation, model and loss throw.
   training_progress step() {
     require(!done(), "adversarial_trainer: all ", steps(), " steps are done");
+    require(!finished_, "adversarial_trainer: a finished training has no further steps");
     const std::int64_t epoch = step_ / steps_an_epoch();
     const std::int64_t place = step_ % steps_an_epoch();
     if (place == 0 || order_.empty()) {
@@ -109,7 +114,8 @@ class adversarial_trainer {
     finish();
   }
 
-  /// Puts the final weights into the model and sets eval mode. Nothing can be trained after it.
+  /// Puts the final weights into the model and sets eval mode. Nothing may be trained after it; a second call changes
+  /// no weight.
   void finish() {
     if (!finished_ && average_) {
       average_->swap();
@@ -128,6 +134,8 @@ class adversarial_trainer {
   [[nodiscard]] Model& model() { return model_; }
 
   /// Writes a checkpoint to `path`, whole or not at all. Of many ranks only the first writes: their states are one.
+  ///
+  /// Throws std::invalid_argument after `finish`, std::runtime_error where the file cannot be written.
   void save(const std::string& path) const {
     require(!finished_, "adversarial_trainer: a finished training has no checkpoint; save the model");
     if (options_.share.rank != 0) {
@@ -146,6 +154,9 @@ class adversarial_trainer {
   /// Goes on from a checkpoint of the same training (data, options and seed): the weights will be those of a run that
   /// never stopped. Every rank must go on from the same one; there may be more ranks than wrote it, or fewer, whose
   /// sums then round otherwise. Dropout's generator is rank 0's on all ranks from then on.
+  ///
+  /// Throws std::runtime_error for a file that is missing, damaged, of another training, or of another optimizer; but
+  /// for the last the training is as it was.
   void resume(const std::string& path) {
     const training_state state = read_checkpoint(path, fingerprint(), optimizer_);
     put(state.weights, weights());

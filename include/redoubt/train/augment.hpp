@@ -9,17 +9,18 @@
 
 namespace redoubt {
 
-/// Moves each image by up to `pixels` in both directions (what comes in is the box's lower end) and mirrors it half the
-/// time where `mirror`.
+/// Moves each image by up to `pixels` in both directions (what comes in is `fill`) and mirrors it half the time where
+/// `mirror`.
 ///
-/// x [N, C, H, W] float -> the same shape. Draws depend on (seed, row) alone. Cost: a copy of x.
+/// x [N, C, H, W], any floating type -> a new tensor like it. Draws depend on (seed, row) alone. Cost: a copy of x.
 struct shift_and_mirror {
   int pixels = 1;          ///< the farthest that an image moves, in each direction; >= 0, less than its sides
   bool mirror = true;      ///< half the images are mirrored, left to right
   std::uint64_t seed = 0;  ///< of the draws
-  double fill = 0;         ///< what comes in at the edge
+  double fill = 0;         ///< what comes in at the edge, in units of the input: the box's lower end
 
-  /// The images moved; `rows` int64 [N] says which sample each is. Throws std::invalid_argument for other shapes.
+  /// The images moved; `rows` int64 [N] says which sample each is. Throws std::invalid_argument for other shapes and
+  /// for pixels out of range.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x, const at::Tensor& rows) const {
     require(x.dim() == 4, "shift_and_mirror: needs images [N, C, H, W], got shape ", x.sizes());
     require(pixels >= 0 && pixels < x.size(2) && pixels < x.size(3), "shift_and_mirror: cannot move images of ",

@@ -64,7 +64,8 @@ inline void write_checkpoint(const std::string& path, const training_state& stat
 
 /// Reads what `write_checkpoint` wrote; the optimizer and the global CPU generator are set as they were then.
 ///
-/// Throws std::runtime_error, naming the file, when it is missing, damaged, or of another training than `fingerprint`.
+/// Throws std::runtime_error, naming the file, when it is missing, damaged, or of another training than `fingerprint`,
+/// and sets nothing; and when it is of another optimizer.
 [[nodiscard]] inline training_state read_checkpoint(const std::string& path, const std::string& fingerprint,
                                                     torch::optim::Optimizer& optimizer) {
   const std::string bytes = detail::read_sealed("checkpoint", path);

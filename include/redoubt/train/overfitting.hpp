@@ -33,13 +33,13 @@ struct held_out_accuracy {
   double training_loss = 0;  ///< mean over the epoch that ends here
 };
 
-/// When `overfitting_watch` speaks.
+/// When `overfitting_watch` speaks: differences of accuracies, in [0, 1].
 struct overfitting_options {
   double gap = 0.1;   ///< catastrophic: FGSM accuracy above PGD accuracy by more than this, and
   double fall = 0.1;  ///< ... PGD accuracy below its best by more than this, or the gap at twice its size
   double decline =
       0.02;          ///< robust: PGD accuracy below its best by more than this while the training loss is at its lowest
-  int patience = 2;  ///< ... at so many looks in a row
+  int patience = 2;  ///< ... at so many looks in a row; >= 1
 };
 
 /// Names robust and catastrophic overfitting as held-out accuracies come in, one look an epoch.

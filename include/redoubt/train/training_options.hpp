@@ -48,7 +48,7 @@ struct training_options {
   double averaging = 0;                  ///< decay of the weight average, in [0, 1); 0: none
   loss_function loss = cross_entropy{};  ///< minimised on the adversarial examples, its mean over the batch
   std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> augment =
-      {};                          ///< (x, rows) -> x, e.g. shift_and_mirror
+      {};                          ///< (x, rows int64 [N], new ones each epoch) -> x, e.g. shift_and_mirror
   labelled_data held_out = {};     ///< looked at after each epoch, to notice overfitting and keep the best weights
   overfitting_options watch = {};  ///< when overfitting is said
   std::string checkpoint = {};     ///< file written after each epoch; empty: none

@@ -21,7 +21,7 @@ struct degradation_options {
   /// The largest error rate that is still in order, in (0, 1). Without a default: the guarantee is about this number.
   double error_limit = std::numeric_limits<double>::quiet_NaN();
   double run_length = 1e6;              ///< labelled requests until a false alarm, on average, as promised; >= 1
-  windowed_ks_options two_sample = {};  ///< its level is shared by all measures
+  windowed_ks_options two_sample = {};  ///< of each measure's test; its level is shared by all of them
   std::int64_t recent = 1000;           ///< requests for which an alarm without labels counts as evidence; >= 1
 };
 
@@ -76,7 +76,11 @@ struct degradation_alarms {
 template <class Detector>
 class degradation_watch {
  public:
-  /// `healthy[m]` holds measure m of requests in order, e.g. of held-out samples: at least one each.
+  /// `healthy[m]` holds measure m of requests in order, e.g. of held-out samples: at least one each; no measures will
+  /// do.
+  ///
+  /// Throws std::invalid_argument for options out of range, an error_limit that is not given, and a measure that is
+  /// empty or holds a NaN.
   degradation_watch(degradation_options options, Detector label_free, const std::vector<std::vector<double>>& healthy)
       : options_{options},
         labelled_{{.healthy = options.error_limit, .run_length = options.run_length}},
@@ -91,9 +95,15 @@ class degradation_watch {
   }
 
   /// A request is answered: the label-free detector's score of it, and its measures, as many as `healthy` had.
+  ///
+  /// Throws std::invalid_argument for another number of measures, a NaN among them, and a score that the detector
+  /// refuses.
   degradation_alarms see(double score, std::span<const double> measures) {
     require(measures.size() == two_sample_.size(), "degradation_watch: ", measures.size(), " measures, expected ",
             two_sample_.size());
+    for (const double measure : measures) {  // before any detector has taken the request in
+      require(!std::isnan(measure), "degradation_watch: a measure is not a number");
+    }
     degradation_alarms raised;
     raised.label_free = note(label_free_state_, label_free_.update(score));
     alarm any = alarm::none;
@@ -116,7 +126,8 @@ class degradation_watch {
     return {.labelled = note(labelled_state_, labelled_.update(loss))};
   }
 
-  /// What labelled evidence alone cannot say.
+  /// What labelled evidence alone cannot say: whose alarm without labels is among the last `recent` requests, attack
+  /// before shift.
   [[nodiscard]] degradation_cause cause() const {
     const auto lately = [&](const evidence_state& of) {
       return of.last_alarm > 0 && of.seen - of.last_alarm < options_.recent;

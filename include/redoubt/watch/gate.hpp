@@ -7,7 +7,7 @@
 
 namespace redoubt {
 
-/// What a candidate must show to replace the model that serves.
+/// What a candidate must show to replace the model that serves, in accuracies in [0, 1]. Ranges are not checked.
 struct gate_options {
   double largest_clean_drop = 0.06;    ///< clean accuracy may fall by so much below the baseline's
   double smallest_robust_gain = 0.05;  ///< robust accuracy must rise by at least so much above the baseline's

@@ -16,9 +16,10 @@ concept has_features = requires(M& model, const at::Tensor& x) {
 
 /// What a model says about each sample of x [N, ...], as numbers that a detector can learn from: [N, F], float32.
 ///
-/// The penultimate layer where the model offers it; the logits; the logits in descending order; the entropy of the
-/// prediction; the energy (log-sum-exp); and which class is predicted. Without gradients, in the mode the model is in.
-/// `given` are the model's logits of x [N, C], from the caller who has them already.
+/// Column by column: the C logits; the logits in descending order; the entropy of the prediction, in nats; the energy
+/// (log-sum-exp); which class is predicted, as C zeros and ones; and the penultimate layer where the model offers it.
+/// Without gradients, in the mode the model is in. `given` are the model's logits of x [N, C], from the caller who has
+/// them already. Cost: nothing of the model where it offers no penultimate layer.
 template <class Model>
 [[nodiscard]] at::Tensor logit_features(Model& model, const at::Tensor& x, const at::Tensor& given) {
   const at::NoGradGuard no_gradient;
@@ -48,7 +49,8 @@ template <class Model>
   return all;
 }
 
-/// The same, of logits that are computed here.
+/// The same, of logits that are computed here: a forward more. Throws std::invalid_argument for logits that are not
+/// [N, C].
 template <class Model>
 [[nodiscard]] at::Tensor logit_features(Model& model, const at::Tensor& x) {
   const at::NoGradGuard no_gradient;

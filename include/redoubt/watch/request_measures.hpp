@@ -15,7 +15,7 @@ inline constexpr std::array<const char*, 3> request_measure_names{"confidence", 
 ///
 /// x [N, ...] floating point, logits [N, C]. The largest softmax probability; the mean of the sample; and the mean
 /// difference of neighbours along the last dimension, which noise and most perturbations raise (0 where there are
-/// none). Without gradients. Throws std::invalid_argument where the two are of different lengths.
+/// none). Without gradients. Throws std::invalid_argument where the two are of other shapes or different lengths.
 [[nodiscard]] inline at::Tensor request_measures(const at::Tensor& x, const at::Tensor& logits) {
   require(x.dim() >= 2 && logits.dim() == 2 && x.size(0) == logits.size(0),
           "request_measures: needs x [N, ...] and logits [N, C], got ", x.sizes(), " and ", logits.sizes());

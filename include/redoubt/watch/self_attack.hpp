@@ -23,7 +23,8 @@ namespace redoubt {
 
 /// A mixture of attacks around `ball`: one step at a third, half and all of its radius, and PGD-10 at all of it.
 ///
-/// What a detector should know when it does not know who attacks, and how hard.
+/// What a detector should know when it does not know who attacks, and how hard. Cost of all four: 13 forwards and input
+/// gradients a sample.
 template <class Ball>
 [[nodiscard]] std::vector<any_attack> attack_mixture(const Ball& ball, const redoubt::box& box = {}) {
   const auto scaled = [&](double factor) { return with_radius(ball, radius_of(ball).times(factor)); };
@@ -33,9 +34,9 @@ template <class Ball>
 
 /// Tuning of `self_attack_detector`.
 struct self_attack_options {
-  double clip = 4;          ///< bound of one request's evidence, in nats: no single outlier may raise the alarm
-  double run_length = 1e5;  ///< healthy requests until a false alarm, on average, as stated to the operator
-  double caution = 10;      ///< calibrated to run_length x caution, as new images differ from the calibration's
+  double clip = 4;          ///< bound of one request's evidence, in nats: no single outlier may raise the alarm; > 0
+  double run_length = 1e5;  ///< healthy requests until a false alarm, on average, as stated to the operator; >= 1
+  double caution = 10;      ///< calibrated to run_length x caution, as new images differ from the calibration's; >= 1
   tiny_classifier_options classifier = {};  ///< of the classifier that tells clean from attacked
   std::int64_t batch = 256;                 ///< samples a forward; changes no outcome; >= 1
   std::uint64_t seed = 0;                   ///< of the calibration
@@ -49,20 +50,24 @@ struct self_attack_options {
 /// Its false-alarm rate is calibrated by simulation on held-out scores: it is an estimate, not a guarantee, and it
 /// holds for clean requests like those of the calibration. Attacks unlike the mixture, and attackers who aim at the
 /// detector as well, are seen later or not at all; keep a labelled alarm beside it. Its statistic is the CUSUM of Page
-/// 1954 on an estimated log-likelihood ratio.
+/// 1954 on an estimated log-likelihood ratio. Not for several threads at once.
 class self_attack_detector {
  public:
-  /// Attacks `model` on `fit` and learns; calibrates on `calibrate`, which must hold other samples.
+  /// Attacks `model` on `fit_x` and learns; calibrates on `calibrate_x`, which must hold other samples.
   ///
-  /// x [N, ...] floating point in the attacks' box, y int64 [N] (true labels). The model is used in eval mode.
-  /// Throws std::invalid_argument where the classifier cannot tell clean from attacked. Cost: the attacks on `fit`, and
-  /// about a second.
+  /// fit_x [N >= 2, ...] floating point in the attacks' box, fit_y int64 [N] (true labels), calibrate_x [M >= 1, ...].
+  /// The model is used in eval mode; its modes and weights and the global generator are as they were afterwards. The
+  /// same seeds and thread count give the same detector to the bit. Throws std::invalid_argument for no attacks,
+  /// options out of range, where the classifier cannot tell clean from attacked, and as the attacks. Cost: the attacks
+  /// on `fit_x`, and about a second.
   template <class Model>
   [[nodiscard]] static self_attack_detector learn(Model& model, const std::vector<any_attack>& attacks,
                                                   const at::Tensor& fit_x, const at::Tensor& fit_y,
                                                   const at::Tensor& calibrate_x,
                                                   const self_attack_options& options = {}) {
     require(!attacks.empty(), "self_attack_detector: needs at least one attack");
+    require(options.batch >= 1, "self_attack_detector: batch must be at least 1, got ", options.batch);
+    require(options.clip > 0, "self_attack_detector: clip must be above 0, got ", options.clip);
     const eval_scope scope{model};
     const at::Tensor clean = features_of(model, fit_x, options.batch);
     at::Tensor attacked = clean.new_empty({clean.size(0) * static_cast<std::int64_t>(attacks.size()), clean.size(1)});
@@ -82,14 +87,15 @@ class self_attack_detector {
     return made;
   }
 
-  /// The clipped evidence of attack, in nats, of each request of x [N, ...]: what `update` takes.
+  /// The clipped evidence of attack, in nats, of each request of x [N >= 1, ...]: what `update` takes. In eval mode;
+  /// modes are put back. Cost: a forward.
   template <class Model>
   [[nodiscard]] std::vector<double> scores(Model& model, const at::Tensor& x) const {
     const eval_scope scope{model};
     return clipped(features_of(model, x, options_.batch));
   }
 
-  /// The same where the caller has the model's logits of x, in eval mode, already: a forward pass less.
+  /// The same where the caller has the model's logits [N, C] of x, in eval mode, already: a forward pass less.
   template <class Model>
   [[nodiscard]] std::vector<double> scores(Model& model, const at::Tensor& x, const at::Tensor& logits) const {
     const eval_scope scope{model};
@@ -98,12 +104,13 @@ class self_attack_detector {
     }));
   }
 
-  /// Takes in one request's score. After an alarm it starts afresh.
+  /// Takes in one request's score; throws std::invalid_argument for one that is not finite. After an alarm it starts
+  /// afresh.
   alarm update(double score) { return cusum_.update(score); }
 
   /// Forgets the requests seen, not what was learnt.
   void reset() { cusum_.reset(); }
-  /// Goes on from a `statistic()` that was kept.
+  /// Goes on from a `statistic()` that was kept; throws std::invalid_argument unless it is finite and >= 0.
   void resume(double statistic) { cusum_.resume(statistic, 0, 0); }
   /// The evidence added up, in nats; >= 0.
   [[nodiscard]] double statistic() const { return cusum_.statistic(); }
@@ -149,8 +156,9 @@ class self_attack_detector {
     at::Tensor attacked = x.new_empty(x.sizes());
     for (std::int64_t first = 0; first < x.size(0); first += batch) {
       const std::int64_t count = std::min(batch, x.size(0) - first);
+      const at::Tensor some = rows.narrow(0, first, count);
       attacked.narrow(0, first, count)
-          .copy_(attack(view, x.narrow(0, first, count), y.narrow(0, first, count), rows.narrow(0, first, count)));
+          .copy_(attack.at(some)(view, x.narrow(0, first, count), y.narrow(0, first, count), some));
     }
     return attacked;
   }

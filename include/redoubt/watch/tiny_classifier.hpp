@@ -19,26 +19,33 @@ struct tiny_classifier_options {
   std::int64_t hidden = 32;     ///< units of the hidden layer; >= 1
   int epochs = 40;              ///< passes over both samples; >= 1
   std::int64_t batch = 256;     ///< rows a step; >= 1
-  double learning_rate = 3e-3;  ///< of Adam, at first; falls to 0
-  double weight_decay = 1e-3;   ///< share of a weight taken off, times the learning rate
+  double learning_rate = 3e-3;  ///< of Adam, at first; falls to 0; > 0
+  double weight_decay = 1e-3;   ///< share of a weight taken off, times the learning rate; >= 0
   std::uint64_t seed = 0;       ///< of weights and order
 };
 
 /// A two-class perceptron with one hidden layer over standardised features: small enough to fit in a second.
 ///
-/// `fit(negative, positive)` learns from two samples of features [N, F] and [M, F], both classes weighing the same, so
-/// that its output is a log-likelihood ratio of positive to negative. Minimises the logistic loss with Adam (Kingma &
-/// Ba 2015, arXiv:1412.6980). The same seed and thread count give bitwise the same classifier; no global generator
-/// moves.
+/// `fit(negative, positive)` learns from two samples of features [N, F] and [M, F], float32, both classes weighing the
+/// same, so that its output is a log-likelihood ratio of positive to negative. Minimises the logistic loss with Adam
+/// (Kingma & Ba 2015, arXiv:1412.6980). The same seed and thread count give bitwise the same classifier; no global
+/// generator moves.
 class tiny_classifier {
  public:
-  /// Learns from features [N, F] and [M, F], two rows each at least; throws std::invalid_argument for other shapes.
+  /// Learns from features [N, F] and [M, F], two rows each at least; throws std::invalid_argument for other shapes
+  /// and for options out of range.
   [[nodiscard]] static tiny_classifier fit(const at::Tensor& negative, const at::Tensor& positive,
                                            const tiny_classifier_options& options = {}) {
     require(negative.dim() == 2 && positive.dim() == 2 && negative.size(1) == positive.size(1) &&
                 negative.size(0) > 1 && positive.size(0) > 1,
             "tiny_classifier: needs features [N, F] and [M, F] of both classes, got ", negative.sizes(), " and ",
             positive.sizes());
+    require(options.hidden >= 1 && options.epochs >= 1 && options.batch >= 1,
+            "tiny_classifier: hidden, epochs and batch must be at least 1, got ", options.hidden, ", ", options.epochs,
+            " and ", options.batch);
+    require(options.learning_rate > 0 && options.weight_decay >= 0,
+            "tiny_classifier: the learning rate must be above 0 and the weight decay at least 0, got ",
+            options.learning_rate, " and ", options.weight_decay);
     tiny_classifier made;
     made.standardise(negative, positive);
     made.draw_weights(negative.size(1), options);
@@ -46,7 +53,7 @@ class tiny_classifier {
     return made;
   }
 
-  /// The logit of positive for each row of features [N, F]: [N].
+  /// The logit of positive for each row of features [N, F], float32: [N], float32, without a gradient.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& features) const {
     const at::NoGradGuard no_gradient;
     return logit(features.sub(mean_).mul(scale_));

@@ -12,7 +12,6 @@ expect("the message names it, not \"${said}\"" said MATCHES
 # The kernels, where there is an nvcc: found and compiled from the folder, as from a package.
 if(NVCC)
   run("${CMAKE_COMMAND}" -S "${SOURCE}/tests/consumer/cuda_project" -B "${WORK}/cuda" -G Ninja "-DCMAKE_MAKE_PROGRAM=${NINJA}"
-      "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_CUDA_COMPILER=${NVCC}" "-DTorch_ROOT=${TORCH}" "-DREDOUBT_SOURCE=${SOURCE}"
-      -DARCHITECTURES=80)
+      "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_CUDA_COMPILER=${NVCC}" "-DTorch_ROOT=${TORCH}" "-DREDOUBT_SOURCE=${SOURCE}")
   run("${CMAKE_COMMAND}" --build "${WORK}/cuda" --target first)
 endif()

@@ -8,7 +8,7 @@
 
 namespace redoubt::cuda {
 
-/// Work for a GPU, queued once and repeated by one launch: a CUDA graph.
+/// Work for a GPU, queued once and repeated by one launch: a CUDA graph. Not for several threads at once.
 class graph {
  public:
   /// Whether graphs can be made on `device`.
@@ -40,7 +40,7 @@ class graph {
     held_->capture_end();
   }
 
-  /// Queues the work on the current stream.
+  /// Queues the work on the current stream; waits for nothing. `capture` must have come before.
   void replay() { held_->replay(); }
 
  private:

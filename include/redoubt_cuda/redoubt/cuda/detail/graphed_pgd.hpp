@@ -72,12 +72,13 @@ class graphed_pgd {
   // A graph holds numbers, not what is asked anew for each batch.
   [[nodiscard]] std::string why_not(const at::Tensor& x) const {
     const pgd_options& o = attack_.options;
-    const char* const cannot = radius_of(attack_.ball).is_per_sample() || o.step.is_per_sample()
-                                   ? "radii or steps per sample"
-                               : o.transform           ? "an input transform"
-                               : o.stop                ? "a stopping rule"
-                               : o.loss.follows_rows() ? "a loss that keeps something per sample"
-                                                       : nullptr;
+    const char* const cannot =
+        radius_of(attack_.ball).is_per_sample() || o.step.is_per_sample() ? "radii or steps per sample"
+        : o.transform                                                     ? "an input transform"
+        : o.stop                                                          ? "a stopping rule"
+        : o.loss.follows_rows()                                           ? "a loss that keeps something per sample"
+        : o.start.follows_rows() && o.restarts > 1 ? "restarts from a start that keeps something per sample"
+                                                   : nullptr;
     if (cannot != nullptr) {
       return std::string{"a graph cannot hold "} + cannot;
     }

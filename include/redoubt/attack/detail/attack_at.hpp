@@ -2,9 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <concepts>
 #include <redoubt/core/rows.hpp>
-#include <string>
 
 namespace redoubt::detail {
 
@@ -37,18 +35,6 @@ template <class Attack>
     follow(attack.options.stop);
   }
   return attack;
-}
-
-/// What the attack calls itself, else "attack".
-template <class Attack>
-[[nodiscard]] std::string name_of(const Attack& attack) {
-  if constexpr (requires {
-                  { attack.name } -> std::convertible_to<std::string>;
-                }) {
-    return attack.name;
-  } else {
-    return "attack";
-  }
 }
 
 }  // namespace redoubt::detail
