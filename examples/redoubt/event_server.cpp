@@ -115,7 +115,8 @@ enum class phase {
 };
 
 // It belongs to one thread at a time: to the watcher from the event that the kernel reports once (EPOLLONESHOT), to a
-// worker from the queue, to the kernel from `watch`. Others look at what is atomic.
+// worker from the queue, to the kernel from `watch`. Others look at what is atomic. What passes through the kernel is
+// in order, of which C++ knows nothing: hence `handed`, released before and acquired after.
 struct connection {
   connection(socket_t s, std::size_t most_body) : socket{s}, frame{most_body} {}
 
@@ -126,6 +127,7 @@ struct connection {
   clock::time_point begun;  // the request
   bool told_to_go_on = false;
   bool last_answer = false;
+  std::atomic<bool> handed{false};
   std::atomic<phase> now{phase::reading};
   std::atomic<clock::time_point> deadline{clock::time_point::max()};
 };
@@ -230,6 +232,7 @@ struct event_server::state {
   // The kernel's from here on.
   void watch(connection& one, std::uint32_t what, int how = EPOLL_CTL_MOD) const {
     epoll_event event{.events = what | EPOLLONESHOT, .data = {.ptr = &one}};
+    one.handed.store(true, std::memory_order_release);
     epoll_ctl(events, how, one.socket, &event);
   }
 
@@ -283,6 +286,7 @@ struct event_server::state {
   }
 
   void attend(connection& one) {
+    static_cast<void>(one.handed.load(std::memory_order_acquire));
     try {
       switch (one.now) {
         case phase::reading:

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <math.h>  // lgamma_r
+
 #include <cmath>
 #include <cstdint>
 #include <redoubt/core/error.hpp>
@@ -14,6 +16,12 @@ struct interval {
 
 namespace detail {
 
+/// log(Gamma(x)), x > 0. std::lgamma would write the sign into a global, for which threads would fight.
+[[nodiscard]] inline double log_gamma(double x) {
+  int sign = 0;
+  return ::lgamma_r(x, &sign);
+}
+
 /// The regularised incomplete beta function I_x(a, b), by the continued fraction of Lentz (Numerical Recipes 6.4).
 [[nodiscard]] inline double incomplete_beta(double a, double b, double x) {
   if (x <= 0 || x >= 1) {
@@ -23,7 +31,7 @@ namespace detail {
     return 1 - incomplete_beta(b, a, 1 - x);
   }
   const double front =
-      std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x)) / a;
+      std::exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) + b * std::log1p(-x)) / a;
   constexpr double tiny = 1e-300;
   const auto away_from_zero = [](double value) { return std::abs(value) < tiny ? tiny : value; };
   double c = 1;
