@@ -7,11 +7,13 @@
 #include <ATen/ATen.h>
 
 #include <redoubt/attack/step_rule.hpp>
+#include <redoubt/core/rows.hpp>
 #include <redoubt/norm/l0.hpp>
 #include <redoubt/norm/l1.hpp>
 #include <redoubt/norm/l2.hpp>
 #include <redoubt/norm/linf.hpp>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "device.hpp"
@@ -23,6 +25,9 @@ constexpr int runs = 20;
 
 struct problem {
   at::Tensor x, gradient, point;
+
+  problem(at::Tensor clean, at::Tensor along, at::Tensor from)
+      : x{std::move(clean)}, gradient{std::move(along)}, point{std::move(from)} {}
 
   problem(const benchmark::State& state, at::ScalarType type) {
     const at::Tensor like = at::empty({state.range(0), state.range(1), state.range(2), state.range(2)}).cuda();
@@ -69,20 +74,13 @@ at::Tensor by_operations(const redoubt::l1& ball, const problem& p, double lengt
   return p.x.add(l1_sorted(d, p.x, ball.radius.number())).clamp(0, 1);
 }
 
-template <class Ball>
-void step(benchmark::State& state, Ball ball, double length, at::ScalarType type) {
-  problem p{state, type};
-  const auto kernel = [&] {
-    if (!ball.step_(p.point, p.gradient, p.x, length, {}, 0.5)) {
-      throw std::logic_error("no kernel took the step");
-    }
-  };
-  // x and point read, point written, and the gradient in its own type.
-  const auto bytes = static_cast<double>(3 * p.x.nbytes() + p.gradient.nbytes());
-  const at::Tensor from = at::empty({static_cast<std::int64_t>(bytes / 2)}, p.x.options().dtype(at::kByte));
+// Times the kernel, a copy of `bytes` and the operations in turn.
+template <class Kernel, class Operations>
+void compare(benchmark::State& state, double bytes, const at::Tensor& like, const Kernel& kernel,
+             const Operations& operations) {
+  const at::Tensor from = at::empty({static_cast<std::int64_t>(bytes / 2)}, like.options().dtype(at::kByte));
   at::Tensor to = at::empty_like(from);
   const auto copy = [&] { to.copy_(from); };
-  const auto operations = [&] { benchmark::DoNotOptimize(by_operations(ball, p, length)); };
   for (int i = 0; i < 3; ++i) {
     kernel();
     copy();
@@ -101,6 +99,39 @@ void step(benchmark::State& state, Ball ball, double length, at::ScalarType type
   state.counters["GB_per_s"] = benchmark::Counter(bytes / 1e9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
+template <class Ball>
+void step(benchmark::State& state, Ball ball, double length, at::ScalarType type) {
+  problem p{state, type};
+  const auto kernel = [&] {
+    if (!ball.step_(p.point, p.gradient, p.x, length, {}, 0.5)) {
+      throw std::logic_error("no kernel took the step");
+    }
+  };
+  const auto operations = [&] { benchmark::DoNotOptimize(by_operations(ball, p, length)); };
+  // x and point read, point written, and the gradient in its own type.
+  compare(state, static_cast<double>(3 * p.x.nbytes() + p.gradient.nbytes()), p.x, kernel, operations);
+}
+
+// A step along momentum, which takes the gradient in: by its kernel, and gathered and stepped by operations.
+template <class Ball>
+void momentum_step(benchmark::State& state, Ball ball, double length) {
+  problem p{state, at::kFloat};
+  at::Tensor gathered;
+  at::Tensor operated = at::zeros_like(p.x);
+  const auto kernel = [&] {
+    if (!ball.step_gathering_(p.point, gathered, 1, p.gradient, p.x, length, {}, 0.5)) {
+      throw std::logic_error("no kernel took the step");
+    }
+  };
+  const auto operations = [&] {
+    const at::Tensor size = p.gradient.flatten(1).abs().sum(1);
+    operated = operated.add(p.gradient.div(redoubt::per_sample(size, p.gradient)));
+    benchmark::DoNotOptimize(by_operations(ball, {p.x, operated, p.point}, length));
+  };
+  // x, point, gradient and what is gathered read, point and what is gathered written.
+  compare(state, static_cast<double>(6 * p.x.nbytes()), p.x, kernel, operations);
+}
+
 void shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"N", "C", "HW"});
   b->Args({256, 1, 28})->Args({256, 3, 32})->Args({5600, 3, 32})->Args({32, 3, 224})->Args({128, 3, 224});
@@ -113,6 +144,8 @@ BENCHMARK_CAPTURE(step, linf_bfloat16, redoubt::linf{8.0 / 255}, 2.0 / 255, at::
 BENCHMARK_CAPTURE(step, l2, redoubt::l2{1.0}, 0.25, at::kFloat)->Apply(shapes);
 BENCHMARK_CAPTURE(step, l1, redoubt::l1{12.0}, 6.0, at::kFloat)->Apply(shapes);
 BENCHMARK_CAPTURE(step, l0, redoubt::l0{20.0}, 8.0, at::kFloat)->Apply(shapes);
+BENCHMARK_CAPTURE(momentum_step, linf, redoubt::linf{8.0 / 255}, 2.0 / 255)->Apply(shapes);
+BENCHMARK_CAPTURE(momentum_step, l2, redoubt::l2{1.0}, 0.25)->Apply(shapes);
 
 }  // namespace
 

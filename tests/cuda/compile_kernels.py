@@ -1,8 +1,8 @@
-"""Every kernel compiles through NVRTC for each architecture, without spilling a register, in less than the stated time.
+"""A file's kernels compile through NVRTC for each architecture, without spilling a register, in less than the stated time.
 
-    compile_kernels.py TOOLKIT REPORT INCLUDE [INCLUDE ...]
+    compile_kernels.py NAME TOOLKIT REPORT INCLUDE [INCLUDE ...]
 
-TOOLKIT is the folder of the nvidia-cuda-* wheels' include/ and lib/; REPORT is written where all is well. Needs no device and no CUDA toolkit: NVRTC, its headers and CCCL come from their wheels.
+NAME is a key of SOURCES, below; TOOLKIT is the folder of the nvidia-cuda-* wheels' include/ and lib/; REPORT is written where all is well. Needs no device and no CUDA toolkit: NVRTC, its headers and CCCL come from their wheels.
 """
 
 import ctypes
@@ -23,18 +23,22 @@ def instances(headers, kernels):
             + "".join(f"template __global__ void {kernel}({arguments});\n" for kernel, arguments in kernels) + "}\n")
 
 
+# What launch.cuh launches: teams, and how they hold a sample.
+HELD = [(team, f"in_registers<{team}, {items}>")
+        for team, items in (("warp_team<128>", 8), ("block_team<128>", 8), ("block_team<256>", 12))]
+HELD += [("cluster_team<512>", f"{how}<cluster_team<512>>") for how in ("in_shared", "in_memory")]
+
+
 def by_sample(ball):
-    """What launch.cuh launches."""
     ball = f"redoubt::detail::{ball}_step"
-    kernels = (f"step_in_registers<{ball}, 128, 8>", f"step_in_registers<{ball}, 256, 12>", f"step_in_memory<{ball}, 512>")
-    return instances(("norm/detail/ball_steps.hpp", "cuda/detail/step_by_sample.cuh"),
-                     [(kernel, f"device_step, {ball}") for kernel in kernels])
+    return [(f"step_by_sample<{ball}, {team}, {held}>", f"device_step, {ball}") for team, held in HELD]
 
 
+BY_SAMPLE = ("norm/detail/ball_steps.hpp", "cuda/detail/held.cuh", "cuda/detail/step_by_sample.cuh")
 SOURCES = {
-    "linf": instances(("cuda/detail/step_linf.cuh",),
-                      [(f"step_{how}<linf_step>", "device_step") for how in ("each", "fours")]),
-    **{ball: by_sample(ball) for ball in ("l2", "l1", "l0")},
+    "linf": instances(("cuda/detail/step_linf.cuh", *BY_SAMPLE),
+                      [(f"step_{how}<linf_step>", "device_step") for how in ("each", "fours")] + by_sample("linf_sample")),
+    **{ball: instances(BY_SAMPLE, by_sample(ball)) for ball in ("l2", "l1", "l0")},
     "gather": instances(("cuda/detail/gather.cuh",), [("gather<512>", "device_gather")]),
     "draw": instances(("cuda/detail/draw.cuh",),
                       [(f"draw_numbers<redoubt::detail::{number}_number>", "device_draw")
@@ -70,23 +74,22 @@ class Compiler:
         return said, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main(toolkit, report, *includes):
+def main(name, toolkit, report, *includes):
     compiler = Compiler(toolkit, includes)
     wrong = []
     lines = []
-    for name, source in SOURCES.items():
-        for architecture in ARCHITECTURES:
-            said, seconds = compiler.compile(f"{name}.cu", source, architecture)
-            kernels = said.split("Compiling entry function")[1:]
-            registers = [int(n) for n in re.findall(r"Used (\d+) registers", said)]
-            spills = [int(n) for kernel in kernels for n in re.findall(r"(\d+) bytes spill stores", kernel)]
-            lines.append(f"{name:5} {architecture:7} {len(registers)} kernels, registers {registers}, {seconds:.1f} s")
-            if not kernels or len(registers) != len(kernels) or len(spills) < len(kernels):
-                wrong.append(f"{name}, {architecture}: the compiler does not say which registers it used:\n{said}")
-            if any(spills):
-                wrong.append(f"{name}, {architecture}: spills {spills} bytes")
-            if seconds > SECONDS:
-                wrong.append(f"{name}, {architecture}: takes {seconds:.1f} s to compile, more than {SECONDS}")
+    for architecture in ARCHITECTURES:
+        said, seconds = compiler.compile(f"{name}.cu", SOURCES[name], architecture)
+        kernels = said.split("Compiling entry function")[1:]
+        registers = [int(n) for n in re.findall(r"Used (\d+) registers", said)]
+        spills = [int(n) for kernel in kernels for n in re.findall(r"(\d+) bytes spill stores", kernel)]
+        lines.append(f"{name:6} {architecture:7} {len(registers)} kernels, registers {registers}, {seconds:.1f} s")
+        if not kernels or len(registers) != len(kernels) or len(spills) < len(kernels):
+            wrong.append(f"{name}, {architecture}: the compiler does not say which registers it used:\n{said}")
+        if any(spills):
+            wrong.append(f"{name}, {architecture}: spills {spills} bytes")
+        if seconds > SECONDS:
+            wrong.append(f"{name}, {architecture}: takes {seconds:.1f} s to compile, more than {SECONDS}")
     if wrong:
         sys.exit("\n".join(wrong))
     with open(report + ".new", "w", encoding="utf-8") as file:

@@ -27,7 +27,7 @@ void check(at::Tensor (*host)(const at::Tensor&, const at::Tensor&, const redoub
                                       .seed = where.seed,
                                       .restart = where.restart,
                                       .step = where.step};
-    redoubt::testing::launch(3, 4, false, [&] { redoubt::cuda::detail::draw_numbers<Number>(told); });
+    redoubt::testing::launch({.blocks = 3, .threads = 4}, [&] { redoubt::cuda::detail::draw_numbers<Number>(told); });
     const at::Tensor found = drawn.flatten().slice(0, 0, 3 * size).view({3, size});
     CHECK(at::equal(found, host(at::empty({3, size}), rows, where)));
     CHECK(drawn.flatten().slice(0, 3 * size).eq(-9).all().item<bool>());

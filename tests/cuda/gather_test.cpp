@@ -31,7 +31,10 @@ TEST_CASE("cuda: a device gathers gradients as the host does, to a rounding") {
                                                   .size = gathered.numel() / shape[0],
                                                   .decay = 0.9F,
                                                   .type = *redoubt::detail::stored_on_device(type)};
-        redoubt::testing::launch(static_cast<unsigned>(shape[0]), 64, seed % 2 == 1,
+        redoubt::testing::launch({.blocks = static_cast<unsigned>(shape[0]),
+                                  .threads = 64,
+                                  .shared = sizeof(redoubt::cuda::detail::block_team<64>::shared),
+                                  .backwards = seed % 2 == 1},
                                  [&] { redoubt::cuda::detail::gather<64>(told); });
         CHECK(at::allclose(gathered, host.gathered, 1e-6, 1e-7));
       }

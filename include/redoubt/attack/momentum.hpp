@@ -67,6 +67,13 @@ struct momentum {
   /// A whole step at once, along what is gathered, where the ball takes one; whether it did.
   template <a_ball Ball>
   [[nodiscard]] bool move_(const Ball& ball, step_view& now) {
+    if constexpr (gathers_at_once<Ball>) {
+      require_valid();
+      if (ball.step_gathering_(now.point, gathered, decay, now.gradient, now.x, now.length, now.box,
+                               progress_of(now))) {
+        return true;
+      }
+    }
     if constexpr (steps_at_once<Ball>) {
       gather(now.gradient);
       if (!ball.step_(now.point, gathered, now.x, now.length, now.box, progress_of(now))) {
@@ -80,7 +87,7 @@ struct momentum {
 
   /// Adds the gradient [N, ...] to what is gathered.
   void gather(const at::Tensor& gradient) {
-    require(std::isfinite(decay) && decay >= 0, "momentum: decay must be finite and not negative, got ", decay);
+    require_valid();
     if (!gathered.defined()) {
       gathered = detail::in_l1_units(gradient);
     } else if (!detail::gather_on_device(gathered, gradient, decay)) {
@@ -92,6 +99,10 @@ struct momentum {
   [[nodiscard]] momentum at(const at::Tensor& rows) const { return {decay, tensor_at(gathered, rows)}; }
 
  private:
+  void require_valid() const {
+    require(std::isfinite(decay) && decay >= 0, "momentum: decay must be finite and not negative, got ", decay);
+  }
+
   template <a_ball Ball>
   [[nodiscard]] at::Tensor along(const Ball& ball, const step_view& now) const {
     at::Tensor step = steepest_step(ball, gathered, now);

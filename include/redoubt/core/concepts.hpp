@@ -65,6 +65,14 @@ concept steps_at_once =
     std::same_as<decltype(&B::step_), bool (B::*)(at::Tensor& point, const at::Tensor& g, const at::Tensor& x,
                                                   const extent& length, const box& bounds, double progress) const>;
 
+/// A ball that takes such a step along momentum, and takes the gradient into it, in the same pass:
+/// `step_gathering_(point, gathered, decay, g, x, length, box, progress) -> bool`, see linf's.
+template <class B>
+concept gathers_at_once =
+    std::same_as<decltype(&B::step_gathering_),
+                 bool (B::*)(at::Tensor& point, at::Tensor& gathered, double decay, const at::Tensor& g,
+                             const at::Tensor& x, const extent& length, const box& bounds, double progress) const>;
+
 /// The ball's radius (or count).
 template <has_radius Ball>
 [[nodiscard]] extent radius_of(const Ball& ball) {

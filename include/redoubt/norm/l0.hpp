@@ -67,6 +67,14 @@ struct l0 {
            detail::step_on_device(redoubt_cuda_step_l0, asked, {.by_sample = true, .in_order = step.in_order});
   }
 
+  /// Such a step along momentum, which takes g in: see linf's.
+  [[nodiscard]] bool step_gathering_(at::Tensor& point, at::Tensor& gathered, double decay, const at::Tensor& g,
+                                     const at::Tensor& x, const extent& length, const box& bounds,
+                                     double /*progress*/) const {
+    return detail::step_on_device(redoubt_cuda_step_l0, {point, g, x, count, length, bounds, {&gathered, decay}},
+                                  {.by_sample = true, .in_order = detail::l0_step::in_order});
+  }
+
   /// For each sample of `like` [N, ...] `count` elements at random, uniform in [-1, 1], float32, the others 0; `rows`
   /// says which sample each is.
   ///

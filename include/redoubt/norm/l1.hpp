@@ -83,6 +83,15 @@ struct l1 {
                                   step.most);
   }
 
+  /// Such a step along momentum, which takes g in: see linf's.
+  [[nodiscard]] bool step_gathering_(at::Tensor& point, at::Tensor& gathered, double decay, const at::Tensor& g,
+                                     const at::Tensor& x, const extent& length, const box& bounds,
+                                     double progress) const {
+    return detail::step_on_device(redoubt_cuda_step_l1, {point, g, x, radius, length, bounds, {&gathered, decay}},
+                                  {.by_sample = true, .in_order = detail::l1_step::in_order},
+                                  moved_elements(g, shares_at(progress)));
+  }
+
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
   ///
   /// Laplace numbers over the sum of their sizes and one exponential number more (Barthe, Guedon, Mendelson & Naor

@@ -68,6 +68,14 @@ struct l2 {
            detail::step_on_device(redoubt_cuda_step_l2, asked, {.by_sample = true, .in_order = step.in_order});
   }
 
+  /// Such a step along momentum, which takes g in: see linf's.
+  [[nodiscard]] bool step_gathering_(at::Tensor& point, at::Tensor& gathered, double decay, const at::Tensor& g,
+                                     const at::Tensor& x, const extent& length, const box& bounds,
+                                     double /*progress*/) const {
+    return detail::step_on_device(redoubt_cuda_step_l2, {point, g, x, radius, length, bounds, {&gathered, decay}},
+                                  {.by_sample = true, .in_order = detail::l2_step::in_order});
+  }
+
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` says which sample each is.
   ///
   /// A normal vector on the unit sphere times radius U^(1/D) (Muller 1959), so that D = 784 rarely lies near the

@@ -41,6 +41,15 @@ struct linf {
     return detail::step_linf(asked) || detail::step_on_device(redoubt_cuda_step_linf, asked, {});
   }
 
+  /// Such a step along decay * gathered + g / ||g||_1, which `gathered` [N, ...] becomes (undefined: it was zero), in
+  /// one pass; or says no and leaves all as it was. On a GPU alone, where redoubt::cuda is linked; see `step_`.
+  [[nodiscard]] bool step_gathering_(at::Tensor& point, at::Tensor& gathered, double decay, const at::Tensor& g,
+                                     const at::Tensor& x, const extent& length, const box& bounds,
+                                     double /*progress*/) const {
+    return detail::step_on_device(redoubt_cuda_step_linf, {point, g, x, radius, length, bounds, {&gathered, decay}},
+                                  {});
+  }
+
   /// A uniform draw from the ball for each sample of `like` [N, ...], float32; `rows` int64 [N] says which sample each
   /// is. Throws as `uniform_like`.
   [[nodiscard]] at::Tensor sample(const at::Tensor& like, const at::Tensor& rows, const draw& where) const {

@@ -1,19 +1,43 @@
 #pragma once
 
+#include <redoubt/norm/detail/number.hpp>
 #include <redoubt/norm/detail/project_l0.hpp>
 #include <redoubt/norm/detail/project_l1.hpp>
 #include <redoubt/norm/detail/project_l2.hpp>
 #include <redoubt/norm/detail/unit.hpp>
+#include <type_traits>
 
 namespace redoubt::detail {
 
 // What the steps of balls are made of that depend on the whole of a sample; hosts and devices take the same.
 // `elements` as in serial.hpp.
 
-/// Along the gradient over its length.
-struct l2_step {
+/// Along the gradient's signs, for where what comes before depends on the whole of a sample; else linf_step.hpp.
+struct linf_sample_step {
   static constexpr bool free_only = false;  ///< only elements that the box lets move along the gradient have one
   static constexpr bool in_order = false;   ///< elements must come in the order of their indices
+
+  template <class Elements>
+  constexpr void direction(Elements& elements) const {
+    elements.write([](const auto& magnitude, const auto&) {
+      using V = std::remove_cvref_t<decltype(magnitude)>;
+      return if_less(V{0}, magnitude, V{1}, V{0});
+    });
+  }
+
+  // Ball and box are cut one after the other: the box where the point is written.
+  template <class Elements>
+  constexpr void project(Elements& elements, double radius) const {
+    using T = typename Elements::number;
+    elements.write(
+        [most = static_cast<T>(radius)](const auto& magnitude, const auto&) { return smaller(magnitude, most); });
+  }
+};
+
+/// Along the gradient over its length.
+struct l2_step {
+  static constexpr bool free_only = false;
+  static constexpr bool in_order = false;
 
   template <class Elements>
   constexpr void direction(Elements& elements) const {

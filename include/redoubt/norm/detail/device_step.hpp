@@ -22,7 +22,11 @@ struct device_step {
   const float* from = nullptr;  ///< may be `to`
   const void* gradient = nullptr;
   const float* x = nullptr;
-  float* scratch = nullptr;  ///< `scratch_of_sample` for each, where that is not 0
+  float* gathered =
+      nullptr;  ///< of momentum: decay * gathered + gradient / ||gradient||_1 is written here, and gone along
+  float* scratch = nullptr;  ///< what a step of such samples wants, see below
+  std::int64_t* wanted =
+      nullptr;  ///< if not null, nothing is queued: how many floats of scratch all want is written here
   std::int64_t samples = 0;
   std::int64_t size = 0;         ///< elements of a sample
   std::int64_t per_channel = 0;  ///< elements of a channel
@@ -30,27 +34,20 @@ struct device_step {
   device_number radius;
   device_number lower;
   device_number upper;
+  float decay = 1;
   double most = 0;         ///< l1: how many elements a step moves
   void* stream = nullptr;  ///< cudaStream_t
   device_gradient type = device_gradient::float32;
   bool fours = false;  ///< sixteen bytes at once: the launcher finds out
 };
 
-/// Elements of a sample that a block of threads holds in its registers; larger ones go through `scratch`.
+/// Elements of a sample that the registers of a block of threads hold; a larger one may want scratch.
 inline constexpr std::int64_t largest_in_registers = 3072;
-
-/// Elements that a block's 512 threads take at once of what lies in `scratch`: four each.
-inline constexpr std::int64_t device_round = 2048;
-
-/// How many floats of scratch a sample of so many elements needs: three numbers an element, in whole rounds.
-[[nodiscard]] constexpr std::int64_t scratch_of_sample(std::int64_t size) {
-  return size <= largest_in_registers ? 0 : 3 * ((size + device_round - 1) / device_round) * device_round;
-}
 
 }  // namespace redoubt::detail
 
 extern "C" {
-/// Each queues one step on its stream and gives a cudaError_t: 0 where all is well.
+/// Each queues one step on its stream and gives a cudaError_t: 0 where all is well. The current device is the stream's.
 __attribute__((weak)) int redoubt_cuda_step_linf(const redoubt::detail::device_step& step);
 __attribute__((weak)) int redoubt_cuda_step_l2(const redoubt::detail::device_step& step);
 __attribute__((weak)) int redoubt_cuda_step_l1(const redoubt::detail::device_step& step);

@@ -12,6 +12,12 @@
 
 namespace redoubt::detail {
 
+/// Momentum that a step is to take in first: decay * gathered + gradient / ||gradient||_1, per sample.
+struct gathering {
+  at::Tensor* gathered = nullptr;  ///< where it is kept; undefined for zero
+  double decay = 1;
+};
+
 /// What a ball's `step_` was asked for, see linf's.
 struct step_request {
   at::Tensor& point;
@@ -20,6 +26,7 @@ struct step_request {
   const extent& radius;
   const extent& length;
   const box& bounds;
+  gathering along = {};
 };
 
 /// What a step needs of the memory of its tensors.

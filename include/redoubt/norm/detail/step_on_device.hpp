@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <redoubt/core/detail/device.hpp>
 #include <redoubt/core/detail/elements.hpp>
 #include <redoubt/norm/detail/device_step.hpp>
@@ -28,10 +29,16 @@ class told_step {
     step.radius = told(asked.radius);
     step.lower = told(asked.bounds.lower);
     step.upper = told(asked.bounds.upper);
-    if (const std::int64_t each = scratch_of_sample(step.size); each > 0) {
-      kept_.push_back(x.new_empty({step.samples * each}));
-      step.scratch = kept_.back().mutable_data_ptr<float>();
+    if (asked.along.gathered != nullptr) {
+      step.gathered = asked.along.gathered->mutable_data_ptr<float>();
+      step.decay = static_cast<float>(asked.along.decay);
     }
+  }
+
+  /// Gives the step `floats` of scratch.
+  void want(std::int64_t floats) {
+    kept_.push_back(all_.x.new_empty({floats}));
+    step.scratch = kept_.back().mutable_data_ptr<float>();
   }
 
   device_step step;
@@ -50,6 +57,23 @@ class told_step {
   std::vector<at::Tensor> kept_;
 };
 
+/// Makes what is gathered the step's own, like x: whether it lies as x.
+[[nodiscard]] inline bool is_ready(const gathering& along, const at::Tensor& x) {
+  at::Tensor& gathered = *along.gathered;
+  if (!gathered.defined()) {
+    gathered = x.new_empty_strided(x.sizes(), x.strides()).zero_();
+    return true;
+  }
+  if (gathered.device() != x.device() || gathered.scalar_type() != at::kFloat || gathered.sizes() != x.sizes() ||
+      gathered.strides() != x.strides()) {
+    return false;
+  }
+  if (gathered.use_count() > 1 || gathered.storage().use_count() > 1) {
+    gathered = gathered.clone();
+  }
+  return true;
+}
+
 /// Queues a step on the device where its tensors are, if a kernel was linked (redoubt::cuda) and the step is in its
 /// reach: float32, and a gradient of float32, float16 or bfloat16. Says whether it did.
 ///
@@ -61,12 +85,20 @@ class told_step {
       !stored_on_device(asked.gradient.scalar_type())) {
     return false;
   }
+  needs.by_sample |= asked.along.gathered != nullptr;
   const step_tensors all = step_tensors::of(asked, needs);
-  if (!all.defined()) {
+  if (!all.defined() || (asked.along.gathered != nullptr && !is_ready(asked.along, x))) {
     return false;
   }
   told_step told{all, asked};
   told.step.most = most;
+  if (needs.by_sample && told.step.size > largest_in_registers) {
+    std::int64_t floats = 0;
+    told.step.wanted = &floats;
+    queue_on(x.device(), queue, told.step, "a step");
+    told.step.wanted = nullptr;
+    told.want(floats);
+  }
   queue_on(x.device(), queue, told.step, "a step");
   asked.point = all.point;
   return true;

@@ -11,7 +11,8 @@ void* redoubt_cuda_current_stream(int device) {
 
 const char* redoubt_cuda_error(int error) {
   const auto code = static_cast<cudaError_t>(error);
-  if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorUnsupportedPtxVersion) {
+  if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorUnsupportedPtxVersion ||
+      code == cudaErrorInvalidDeviceFunction) {
     return "its kernels were compiled for other devices: name this one's architecture in CMAKE_CUDA_ARCHITECTURES";
   }
   return cudaGetErrorString(code);

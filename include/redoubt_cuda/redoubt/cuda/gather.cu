@@ -6,6 +6,6 @@
 int redoubt_cuda_gather(const redoubt::detail::device_gather& s) {
   constexpr int threads = 512;
   redoubt::cuda::detail::gather<threads>
-      <<<static_cast<unsigned>(s.samples), threads, 0, static_cast<cudaStream_t>(s.stream)>>>(s);
+      <<<static_cast<unsigned>(s.samples), threads, sizeof(redoubt::cuda::detail::block_team<threads>::shared), static_cast<cudaStream_t>(s.stream)>>>(s);
   return static_cast<int>(cudaGetLastError());
 }

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <redoubt/attack/detail/device_gather.hpp>
-#include <redoubt/cuda/detail/block_sums.cuh>
 #include <redoubt/cuda/detail/reads.cuh>
+#include <redoubt/cuda/detail/teams.cuh>
 #include <redoubt/norm/detail/number.hpp>
 #include <redoubt/norm/detail/terms.hpp>
 
@@ -14,8 +14,7 @@ using redoubt::detail::device_gather;
 /// A block a sample, which reads its gradient twice. Sums are taken in double precision: no gradient is too small.
 template <int Threads>
 __global__ void __launch_bounds__(Threads) gather(device_gather s) {
-  __shared__ typename block_sums<Threads>::shared memory;
-  const block_sums<Threads> over_block{memory};
+  const block_team<Threads> team;
   const std::int64_t first = std::int64_t{blockIdx.x} * s.size;
   const auto gradient = [&](std::int64_t place) {
     return redoubt::detail::finite_or_zero<float>(gradient_at(s.gradient, s.type, first + place));
@@ -24,7 +23,7 @@ __global__ void __launch_bounds__(Threads) gather(device_gather s) {
   for (std::int64_t place = threadIdx.x; place < s.size; place += Threads) {
     size.each[0] += fabsf(gradient(place));
   }
-  over_block.add_up(size);
+  team.add_up(size);
   const double scale = size.each[0] > 0 ? 1 / size.each[0] : 0;
   for (std::int64_t place = threadIdx.x; place < s.size; place += Threads) {
     float& gathered = s.gathered[first + place];

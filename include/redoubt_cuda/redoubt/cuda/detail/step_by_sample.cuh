@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <redoubt/cuda/detail/block_elements.cuh>
-#include <redoubt/cuda/detail/held.cuh>
 #include <redoubt/cuda/detail/reads.cuh>
+#include <redoubt/cuda/detail/team_elements.cuh>
+#include <redoubt/cuda/detail/teams.cuh>
 #include <redoubt/norm/detail/device_step.hpp>
 #include <redoubt/norm/detail/number.hpp>
+#include <redoubt/norm/detail/unit.hpp>
 
 namespace redoubt::cuda::detail {
 
@@ -23,21 +24,29 @@ class sample_view {
 
   [[nodiscard]] __device__ double radius() const { return radius_; }
 
-  /// The gradient, of which nothing leads out of the box where that is asked for.
-  template <bool FreeOnly>
-  [[nodiscard]] __device__ four along(std::int64_t place) const {
+  /// The gradient, without what is not finite.
+  [[nodiscard]] __device__ four gradient(std::int64_t place) const {
     const four g = gradients(place);
-    if constexpr (!FreeOnly) {
-      return four_of([&](int k) { return redoubt::detail::finite_or_zero<float>(g.each[k]); });
-    } else {
-      const four from = numbers(s_.from, place);
-      return four_of([&](int k) {
-        const float value = redoubt::detail::finite_or_zero<float>(g.each[k]);
-        const bool stuck =
-            (value > 0 && from.each[k] >= upper(place + k)) || (value < 0 && from.each[k] <= lower(place + k));
-        return stuck ? 0 : value;
-      });
-    }
+    return four_of([&](int k) { return redoubt::detail::finite_or_zero<float>(g.each[k]); });
+  }
+
+  /// Adds to what is gathered, and gives that.
+  [[nodiscard]] __device__ four gather(std::int64_t place, const four& more) const {
+    const four before = numbers(s_.gathered, place);
+    const four sum = four_of([&](int k) { return s_.decay * before.each[k] + more.each[k]; });
+    store(s_.gathered, place, sum);
+    return sum;
+  }
+
+  /// What of `along` does not lead out of the box.
+  [[nodiscard]] __device__ four free_part(std::int64_t place, const four& along) const {
+    const four from = numbers(s_.from, place);
+    return four_of([&](int k) {
+      const float value = along.each[k];
+      const bool stuck =
+          (value > 0 && from.each[k] >= upper(place + k)) || (value < 0 && from.each[k] <= lower(place + k));
+      return stuck ? 0 : value;
+    });
   }
 
   /// Where a step leads, less x.
@@ -63,16 +72,7 @@ class sample_view {
       return redoubt::detail::smaller(redoubt::detail::larger(x.each[k] + d.each[k], lower(place + k)),
                                       upper(place + k));
     });
-    if (is_at_once(place)) {
-      *reinterpret_cast<four*>(s_.to + first_ + place) = point;
-      return;
-    }
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      if (place + k < s_.size) {
-        s_.to[first_ + place + k] = point.each[k];
-      }
-    }
+    store(s_.to, place, point);
   }
 
  private:
@@ -90,6 +90,19 @@ class sample_view {
     });
   }
 
+  __device__ void store(float* to, std::int64_t place, const four& numbers) const {
+    if (is_at_once(place)) {
+      *reinterpret_cast<four*>(to + first_ + place) = numbers;
+      return;
+    }
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      if (place + k < s_.size) {
+        to[first_ + place + k] = numbers.each[k];
+      }
+    }
+  }
+
   [[nodiscard]] __device__ float lower(std::int64_t place) const { return number_of(s_.lower, channel(place)); }
   [[nodiscard]] __device__ float upper(std::int64_t place) const { return number_of(s_.upper, channel(place)); }
 
@@ -104,14 +117,22 @@ class sample_view {
   bool has_channels_;
 };
 
-/// What a block does. `ball` says what a step is: see norm/detail/ball_steps.hpp.
-template <class Ball, class Held>
-__device__ void step_sample(const device_step& s, const Ball& ball, block_elements<Held> elements) {
-  using pairs = typename block_elements<Held>::pairs;
-  const sample_view sample{s, static_cast<std::int64_t>(blockIdx.x)};
-  elements.fill([&](std::int64_t place, const four&) {
-    return pairs{sample.template along<Ball::free_only>(place), four_of([](int) { return __int_as_float(0x7f800000); })};
-  });
+/// What a team does. `ball` says what a step is: see norm/detail/ball_steps.hpp.
+template <class Ball, class Team, class Held>
+__device__ void step_sample(const device_step& s, const Ball& ball, team_elements<Team, Held> elements) {
+  using pairs = typename team_elements<Team, Held>::pairs;
+  const sample_view sample{s, Team::sample()};
+  const auto along = [&](std::int64_t place, const four& g) {
+    const four way = Ball::free_only ? sample.free_part(place, g) : g;
+    return pairs{way, four_of([](int) { return __int_as_float(0x7f800000); })};
+  };
+  if (s.gathered == nullptr) {
+    elements.fill([&](std::int64_t place, const four&) { return along(place, sample.gradient(place)); });
+  } else {
+    elements.fill([&](std::int64_t place, const four&) { return pairs{sample.gradient(place), {}}; });
+    redoubt::detail::make_unit_l1(elements);
+    elements.fill([&](std::int64_t place, const four& g) { return along(place, sample.gather(place, g)); });
+  }
   ball.direction(elements);
   elements.fill([&](std::int64_t place, const four& step) {
     const four d = sample.moved(place, step);
@@ -121,22 +142,13 @@ __device__ void step_sample(const device_step& s, const Ball& ball, block_elemen
   elements.read([&](std::int64_t place, const four& d) { sample.write(place, d); });
 }
 
-/// A block a sample, whose elements the threads hold in registers: as many as leave room for 512 threads at once, or the
-/// compiler would spill some to make room for more.
-template <class Ball, int Threads, int Items>
-__global__ void __launch_bounds__(Threads, 512 / Threads) step_in_registers(device_step s, Ball ball) {
-  using elements = block_elements<in_registers<Threads, Items>>;
-  __shared__ typename elements::shared memory;
-  step_sample(s, ball, elements{memory, {}});
-}
-
-/// A block a sample of any size, whose elements lie in the step's scratch.
-template <class Ball, int Threads>
-__global__ void __launch_bounds__(Threads, 1) step_in_memory(device_step s, Ball ball) {
-  using elements = block_elements<in_memory<Threads>>;
-  __shared__ typename elements::shared memory;
-  float* const own = s.scratch + redoubt::detail::scratch_of_sample(s.size) * static_cast<std::int64_t>(blockIdx.x);
-  step_sample(s, ball, elements{memory, in_memory<Threads>{own, s.size}});
+/// A team a sample, whose elements are `Held`: see teams.cuh and held.cuh.
+template <class Ball, class Team, class Held>
+__global__ void __launch_bounds__(Team::threads, (Held::resident + Team::threads - 1) / Team::threads)
+    step_by_sample(device_step s, Ball ball) {
+  if (Team::sample() < s.samples) {
+    step_sample(s, ball, team_elements<Team, Held>{Team{}, Held{s}});
+  }
 }
 
 }  // namespace redoubt::cuda::detail

@@ -1,21 +1,20 @@
 #pragma once
 
 #include <cstdint>
-#include <redoubt/cuda/detail/block_sums.cuh>
 #include <redoubt/cuda/detail/reads.cuh>
 #include <redoubt/norm/detail/terms.hpp>
 
 namespace redoubt::cuda::detail {
 
-/// One sample's elements as a projection sees them, among the threads of a block: the device's `serial`.
+/// One sample's elements as a projection sees them, among the threads of a team: the device's `serial`.
 ///
-/// `Held` says where they are: see held.cuh. Those that fill up the last round are zero and stay so: they count for
-/// nothing. Functions that a projection calls are host functions, too, since projections are; they do nothing there.
-template <class Held>
-class block_elements {
+/// `Held` says where they are: see held.cuh; an element's magnitude is its value without the sign. Elements that fill up
+/// the last round are zero and stay so: they count for nothing. Functions that a projection calls are host functions,
+/// too, since projections are; they do nothing there.
+template <class Team, class Held>
+class team_elements {
  public:
   using number = float;
-  using shared = typename block_sums<Held::threads>::shared;
 
   /// Elements that are to be held, and how far each may go in its direction.
   struct pairs {
@@ -23,15 +22,14 @@ class block_elements {
     four room;
   };
 
-  __device__ block_elements(shared& memory, const Held& held) : over_block_{memory}, held_{held} {}
+  __device__ team_elements(const Team& team, const Held& held) : team_{team}, held_{held} {}
 
   /// Sets the elements: f(place, value) gives four from `place` on, of the four that were there.
   template <class F>
   __device__ void fill(const F& f) {
-    held_.each_round([&](std::int64_t place, four& value, four& magnitude, four& room) {
+    held_.each_round([&](std::int64_t place, four& value, four& room) {
       const pairs next = f(place, value);
       value = next.value;
-      magnitude = four_of([&](int k) { return fabsf(next.value.each[k]); });
       room = next.room;
     });
   }
@@ -39,7 +37,7 @@ class block_elements {
   /// Calls f(place, value) for each four.
   template <class F>
   __device__ void read(const F& f) {
-    held_.each_round([&](std::int64_t place, const four& value, const four&, const four&) { f(place, value); });
+    held_.each_round([&](std::int64_t place, const four& value, const four&) { f(place, value); });
   }
 
   /// The K sums over all elements of the terms that f(magnitude, room) gives; in double precision over the threads.
@@ -48,8 +46,8 @@ class block_elements {
     redoubt::detail::terms<double, K> total{};
 #if defined(__CUDA_ARCH__)
     redoubt::detail::terms<typename Held::total, K> own{};
-    each([&](float&, const float& magnitude, const float& room) {
-      const redoubt::detail::terms<float, K> next = f(magnitude, room);
+    each([&](float& value, const float& room) {
+      const redoubt::detail::terms<float, K> next = f(fabsf(value), room);
 #pragma unroll
       for (int k = 0; k < K; ++k) {
         own.each[k] += next.each[k];
@@ -59,7 +57,7 @@ class block_elements {
     for (int k = 0; k < K; ++k) {
       total.each[k] = own.each[k];
     }
-    over_block_.add_up(total);
+    team_.add_up(total);
 #endif
     return total;
   }
@@ -68,8 +66,8 @@ class block_elements {
   [[nodiscard]] __host__ __device__ float largest() const {
     float most = 0;
 #if defined(__CUDA_ARCH__)
-    each([&](float&, const float& magnitude, const float&) { most = magnitude > most ? magnitude : most; });
-    most = over_block_.largest_of(most);
+    each([&](float& value, const float&) { most = fabsf(value) > most ? fabsf(value) : most; });
+    most = team_.largest_of(most);
 #endif
     return most;
   }
@@ -78,9 +76,9 @@ class block_elements {
   template <class F>
   __host__ __device__ void replace(const F& f) {
 #if defined(__CUDA_ARCH__)
-    each([&](float&, float& magnitude, float& room) {
-      const redoubt::detail::terms<float, 2> next = f(magnitude, room);
-      magnitude = next.each[0];
+    each([&](float& value, float& room) {
+      const redoubt::detail::terms<float, 2> next = f(fabsf(value), room);
+      value = copysignf(next.each[0], value);
       room = next.each[1];
     });
 #endif
@@ -90,10 +88,7 @@ class block_elements {
   template <class F>
   __host__ __device__ void write(const F& f) {
 #if defined(__CUDA_ARCH__)
-    each([&](float& value, const float& magnitude, const float& room) {
-      const float next = f(magnitude, room);
-      value = value < 0 ? -next : next;
-    });
+    each([&](float& value, const float& room) { value = copysignf(f(fabsf(value), room), value); });
 #endif
   }
 
@@ -101,17 +96,17 @@ class block_elements {
   /// the others become zero.
   __host__ __device__ void write_above(float bound, std::int64_t ties) {
 #if defined(__CUDA_ARCH__)
-    held_.each_round([&](std::int64_t, four& value, const four& magnitude, const four& room) {
+    held_.each_round([&](std::int64_t, four& value, const four& room) {
       int equal = 0;
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
         equal += room.each[k] == bound ? 1 : 0;
       }
-      const auto place = over_block_.before(equal);
+      const auto place = team_.before(equal);
       std::int64_t left = ties - place.before;
       value = four_of([&](int k) {
         const bool kept = room.each[k] > bound || (room.each[k] == bound && left-- > 0);
-        return !kept ? 0 : value.each[k] < 0 ? -magnitude.each[k] : magnitude.each[k];
+        return kept ? value.each[k] : 0;
       });
       ties -= place.all;
     });
@@ -121,15 +116,15 @@ class block_elements {
  private:
   template <class Work>
   __device__ void each(const Work& work) const {
-    held_.each_round([&](std::int64_t, four& value, four& magnitude, four& room) {
+    held_.each_round([&](std::int64_t, four& value, four& room) {
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
-        work(value.each[k], magnitude.each[k], room.each[k]);
+        work(value.each[k], room.each[k]);
       }
     });
   }
 
-  block_sums<Held::threads> over_block_;
+  Team team_;
   mutable Held held_;  // a sum visits the elements as all others do
 };
 
