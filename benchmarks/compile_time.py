@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What each public header costs to compile, beside the LibTorch headers that it needs, alone.
 
-    cmake --build build/release --target compile_times          every header
-    cmake --build build/release --target compile_times_quick    the headers with a limit and a few more
+    cmake --build build/release --target compile_times      every header
+    ctest --preset slow --tests-regex habits/compile_times  the headers with a limit and a few more
 
 Prints a table and writes JSON. A cost is CPU time, user and system, of a file that includes the header and nothing else:
 the least of `--runs`. A header and its floor are compiled in turn, so that what else the machine does falls on both: trust

@@ -71,9 +71,8 @@ void stop_if_interrupted() {
 }
 
 picture grey(const at::Tensor& image, double scale, double offset) {
-  const at::Tensor values = image.squeeze(0).mul(scale).add(offset).round().clamp(0, 255).to(at::kByte).contiguous();
-  const auto* const first = values.const_data_ptr<std::uint8_t>();
-  return {static_cast<int>(values.size(0)), static_cast<int>(values.size(1)), {first, first + values.numel()}};
+  const at::Tensor values = image.squeeze(0).mul(scale).add(offset).round().clamp(0, 255);
+  return {static_cast<int>(values.size(0)), static_cast<int>(values.size(1)), detail::vector_of<std::uint8_t>(values)};
 }
 
 /// What is sent: clean test images, the attack on whatever is served, or recorded adversarial images again.

@@ -356,12 +356,12 @@ void degradation_monitor::look_at(const request& one, const inferred& found, std
   }
   const std::int64_t end = first + one.x.size(0);
   if (!one.id.empty()) {
-    const auto* const predictions = found.predicted.const_data_ptr<std::int64_t>();
+    const auto* const predictions = detail::elements_of<std::int64_t>(found.predicted);
     journal_.add(one.id, {predictions + first, predictions + end});
   }
   const std::int64_t width = found.measures.size(1);
   for (std::int64_t row = first; row < end; ++row) {
-    const double* const measures = found.measures.const_data_ptr<double>() + row * width;
+    const double* const measures = detail::elements_of<double>(found.measures) + row * width;
     raise(watch_->see(found.scores[static_cast<std::size_t>(row)], {measures, static_cast<std::size_t>(width)}));
   }
   ++now_.requests;

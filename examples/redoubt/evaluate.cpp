@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/evaluate/evaluation.hpp>
 #include <redoubt/evaluate/state_file.hpp>
 #include <redoubt/model/detail/archive.hpp>
@@ -50,15 +51,12 @@ struct findings {
 };
 
 std::string samples_table(const robustness& report, const at::Tensor& labels) {
-  const at::Tensor y = labels.to(at::kCPU).contiguous();
-  const at::Tensor clean = report.clean_correct.to(at::kCPU).contiguous();
-  const at::Tensor robust = report.robust_correct.to(at::kCPU).contiguous();
-  const auto* const label = y.const_data_ptr<std::int64_t>();
-  const bool* const clean_correct = clean.const_data_ptr<bool>();
-  const bool* const robust_correct = robust.const_data_ptr<bool>();
+  const auto label = detail::vector_of<std::int64_t>(labels);
+  const auto clean_correct = detail::vector_of<std::int64_t>(report.clean_correct);
+  const auto robust_correct = detail::vector_of<std::int64_t>(report.robust_correct);
   std::ostringstream text;
   text << "row,label,clean_correct,robust_correct\n";
-  for (std::int64_t i = 0; i < report.n; ++i) {
+  for (std::size_t i = 0; i < label.size(); ++i) {
     text << i << ',' << label[i] << ',' << clean_correct[i] << ',' << robust_correct[i] << '\n';
   }
   return text.str();

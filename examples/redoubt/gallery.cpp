@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/core/error.hpp>
 
 namespace redoubt::program {
@@ -22,11 +23,10 @@ picture shown_as(const at::Tensor& image, double scale, double offset) {
   const std::int64_t stride =
       std::max<std::int64_t>(1, (std::max(image.size(1), image.size(2)) + longest - 1) / longest);
   values = values.slice(1, 0, c10::nullopt, stride).slice(2, 0, c10::nullopt, stride);
-  values = values.mul(scale).add(offset).round().clamp(0, 255).to(at::kByte).permute({1, 2, 0}).contiguous();
-  const auto* const first = values.const_data_ptr<std::uint8_t>();
+  values = values.mul(scale).add(offset).round().clamp(0, 255).permute({1, 2, 0});
   return {.height = static_cast<int>(values.size(0)),
           .width = static_cast<int>(values.size(1)),
-          .values = {first, first + values.numel()},
+          .values = detail::vector_of<std::uint8_t>(values),
           .channels = static_cast<int>(values.size(2))};
 }
 
@@ -96,14 +96,13 @@ void gallery::look(const classifier_view& model, const at::Tensor& x, const at::
   const at::Tensor logits = model(found.adversarial).to(at::kDouble);
   const at::Tensor at_label = y.unsqueeze(1);
   const at::Tensor others = logits.scatter(1, at_label, -std::numeric_limits<double>::infinity());
-  const at::Tensor leads = logits.gather(1, at_label).squeeze(1).sub(others.amax(1)).cpu();
-  const at::Tensor labels = y.cpu();
-  const at::Tensor numbers = rows.cpu();
-  const auto* const lead = leads.const_data_ptr<double>();
-  const auto* const label = labels.const_data_ptr<std::int64_t>();
-  const auto* const number = numbers.const_data_ptr<std::int64_t>();
+  const at::Tensor leads = logits.gather(1, at_label).squeeze(1).sub(others.amax(1));
+  const auto lead = detail::vector_of<double>(leads);
+  const auto label = detail::vector_of<std::int64_t>(y);
+  const auto number = detail::vector_of<std::int64_t>(rows);
   for (std::int64_t i = 0; i < x.size(0); ++i) {
-    piece one{.lead = lead[i], .row = number[i], .label = label[i], .clean = {}, .adversarial = {}, .attack = {}};
+    const auto k = static_cast<std::size_t>(i);
+    piece one{.lead = lead[k], .row = number[k], .label = label[k], .clean = {}, .adversarial = {}, .attack = {}};
     if (!std::isfinite(one.lead) || !wanted(one)) {
       continue;
     }

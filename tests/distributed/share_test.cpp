@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <mutex>
 #include <redoubt/attack/no_attack.hpp>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/distributed/resume.hpp>
 #include <redoubt/distributed/weights.hpp>
 #include <redoubt/norm/linf.hpp>
@@ -122,9 +123,8 @@ TEST_CASE("together the ranks visit one process's rows, batch by batch, each row
     std::vector<std::int64_t> seen;
     const auto note = [&](auto&, const at::Tensor& x, const at::Tensor&, const at::Tensor& rows) {
       const std::lock_guard lock{mutex};
-      const at::Tensor plain = rows.contiguous();
-      seen.insert(seen.end(), plain.const_data_ptr<std::int64_t>(),
-                  plain.const_data_ptr<std::int64_t>() + plain.numel());
+      const auto each = redoubt::detail::vector_of<std::int64_t>(rows);
+      seen.insert(seen.end(), each.begin(), each.end());
       return x;
     };
     CHECK(ranks::together(world, [&](const process_group& group) {

@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/model/script.hpp>
 #include <stdexcept>
 #include <string>
@@ -69,11 +70,10 @@ std::string raw(const at::Tensor& t) {
 }
 
 json input(const at::Tensor& x) {
-  const at::Tensor flat = x.flatten();
   return {{"name", "images"},
           {"shape", x.sizes().vec()},
           {"datatype", "FP32"},
-          {"data", std::vector<float>(flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel())}};
+          {"data", redoubt::detail::vector_of<float>(x)}};
 }
 
 at::Tensor logits_in(const json& answer) {

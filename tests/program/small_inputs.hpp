@@ -9,6 +9,7 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include <cstdint>
+#include <redoubt/core/detail/elements.hpp>
 #include <redoubt/model/script.hpp>
 #include <string>
 #include <vector>
@@ -21,9 +22,8 @@ inline std::string idx_bytes(const at::Tensor& values) {
       bytes += static_cast<char>(static_cast<std::uint64_t>(size) >> shift & 0xFFU);
     }
   }
-  const at::Tensor flat = values.to(at::kByte).contiguous();
-  const auto* const first = flat.const_data_ptr<std::uint8_t>();
-  bytes.append(first, first + flat.numel());
+  const auto each = redoubt::detail::vector_of<std::uint8_t>(values);
+  bytes.append(each.begin(), each.end());
   return bytes;
 }
 

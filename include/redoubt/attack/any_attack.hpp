@@ -8,7 +8,6 @@
 #include <redoubt/model/classifier.hpp>
 #include <redoubt/model/untouched.hpp>
 #include <type_traits>
-#include <utility>
 
 namespace redoubt {
 

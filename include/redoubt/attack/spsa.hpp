@@ -175,10 +175,7 @@ struct spsa {
                          .box = options.box,
                          .step = step,
                          .steps = options.steps};
-    at::Tensor d = now.parts.next(view);
-    require(d.sizes() == now.input.x.sizes(), "spsa: the step rule must give a perturbation of shape ",
-            now.input.x.sizes(), ", gave ", d.sizes());
-    now.point = now.parts.constrained_point(std::move(d), now.input.x, options.box);
+    now.point = now.parts.constrained_point(now.parts.next(view, "spsa"), now.input.x, options.box);
   }
 
   // Group by group of samples, so that the model never sees more than a batch.

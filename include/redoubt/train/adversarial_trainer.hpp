@@ -12,13 +12,13 @@
 #include <redoubt/core/rows.hpp>
 #include <redoubt/model/classifier.hpp>
 #include <redoubt/train/checkpoint.hpp>
+#include <redoubt/train/detail/fingerprint.hpp>
 #include <redoubt/train/detail/held_out_look.hpp>
 #include <redoubt/train/detail/join.hpp>
 #include <redoubt/train/overfitting.hpp>
 #include <redoubt/train/training_options.hpp>
 #include <redoubt/train/training_share.hpp>
 #include <redoubt/train/weight_average.hpp>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -334,34 +334,7 @@ class adversarial_trainer {
   }
 
   [[nodiscard]] std::string fingerprint() const {
-    std::int64_t parameters = 0;
-    for (const at::Tensor& parameter : model_.parameters()) {
-      parameters += parameter.numel();
-    }
-    std::ostringstream text;
-    text.precision(9);  // what every machine agrees on
-    text << "data " << data_.x.sizes() << " sum " << input_sum() << " labels " << label_sum() << ", parameters "
-         << parameters << ", epochs " << options_.epochs << ", batch " << options_.batch << ", averaging "
-         << options_.averaging << ", seed " << options_.seed;
-    if (!options_.identity.empty()) {
-      text << ", " << options_.identity;
-    }
-    return text.str();
-  }
-
-  // Sums weighed by place: the same samples in another order are other data, as rows number them.
-  [[nodiscard]] at::Tensor places() const { return row_numbers(data_.y.size(0), data_.y).add_(1); }
-  [[nodiscard]] std::int64_t label_sum() const { return data_.y.mul(places()).sum().template item<std::int64_t>(); }
-  [[nodiscard]] double input_sum() const {
-    constexpr std::int64_t part = 4096;  // in double precision, which all data at once may have no room for
-    const at::Tensor weights = places().to(at::kDouble);
-    double sum = 0;
-    for (std::int64_t first = 0; first < data_.x.size(0); first += part) {
-      const std::int64_t count = std::min(part, data_.x.size(0) - first);
-      const at::Tensor sums = data_.x.narrow(0, first, count).flatten(1).to(at::kDouble).sum(1);
-      sum += sums.dot(weights.narrow(0, first, count)).template item<double>();
-    }
-    return sum;
+    return detail::training_fingerprint(data_, model_.parameters(), options_);
   }
 
   [[nodiscard]] std::vector<double> pack() const {

@@ -6,6 +6,7 @@
 #include <redoubt/attack/step_rule.hpp>
 #include <redoubt/core/box.hpp>
 #include <redoubt/core/concepts.hpp>
+#include <redoubt/core/error.hpp>
 #include <redoubt/core/random.hpp>
 #include <redoubt/core/rows.hpp>
 #include <utility>
@@ -30,8 +31,12 @@ class ball_and_rule {
   ~ball_and_rule() = default;
 
   /// The rule's next perturbation, whose memory is nobody else's: it is moved into the ball in place.
-  [[nodiscard]] at::Tensor next(const step_view& now) {
+  ///
+  /// Throws std::invalid_argument, naming `who`, where the rule gives one of another shape than x.
+  [[nodiscard]] at::Tensor next(const step_view& now, const char* who) {
     at::Tensor d = held_->next(now);
+    require(d.sizes() == now.x.sizes(), who, ": the step rule must give a perturbation of shape ", now.x.sizes(),
+            ", gave ", d.sizes());
     const bool own = d.use_count() == 1 && d.storage().use_count() == 1 && d.is_non_overlapping_and_dense();
     return own ? d : d.clone();
   }

@@ -249,10 +249,7 @@ class climb {
     if (now.parts.move_(view)) {
       return view.point;
     }
-    at::Tensor d = now.parts.next(view);
-    require(d.sizes() == now.input.x.sizes(), name_, ": the step rule must give a perturbation of shape ",
-            now.input.x.sizes(), ", gave ", d.sizes());
-    return now.parts.constrained_point(std::move(d), now.input.x, options_.box);
+    return now.parts.constrained_point(now.parts.next(view, name_), now.input.x, options_.box);
   }
 
   [[nodiscard]] at::Tensor start(const climbers& now, int restart) const {
