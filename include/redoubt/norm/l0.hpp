@@ -58,7 +58,7 @@ struct l0 {
   /// pass; or says no.
   ///
   /// To a rounding what the operations give one after the other. Whose memory it uses and when it returns false: see
-  /// linf's; tensors are contiguous.
+  /// linf's; tensors that are not contiguous are copied.
   [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
                            const box& bounds, double /*progress*/) const {
     const detail::step_request asked{point, g, x, count, length, bounds};

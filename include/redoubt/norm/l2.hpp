@@ -59,7 +59,7 @@ struct l2 {
   /// Moves `point` [N, ...] by a step of `length` along g / ||g||, into ball and box around x, in one pass; or says no.
   ///
   /// To a rounding what the operations give one after the other. Whose memory it uses and when it returns false: see
-  /// linf's; samples lie one after the other.
+  /// linf's; samples that do not lie one after the other are copied.
   [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
                            const box& bounds, double /*progress*/) const {
     const detail::step_request asked{point, g, x, radius, length, bounds};

@@ -30,11 +30,11 @@ struct linf {
   /// Moves `point` [N, ...] by a step of `length` along sign(g), into ball and box around x, in one pass; or says no.
   ///
   /// Bit by bit what the operations give one after the other: point + length * sign(g) - x, clamp, + x, clamp. In the
-  /// point's memory if nobody else has it, else `point` becomes a new tensor. Does nothing and returns false where one
-  /// pass cannot do it: the tensors are not all float32 or float64, on the host and laid out alike; numbers per sample
-  /// need samples that lie one after the other, bounds per channel contiguous tensors. On a GPU, where redoubt::cuda is
-  /// linked: x and point are float32, g is float32, float16 or bfloat16; nothing waits for the GPU, and one that
-  /// refuses is a std::runtime_error.
+  /// point's memory if nobody else has it, else `point` becomes a new tensor, which lies as x. Does nothing and returns
+  /// false where one pass cannot do it: the tensors are not all float32 or float64 and on the host. On a GPU, where
+  /// redoubt::cuda is linked: x and point are float32, g is float32, float16 or bfloat16; nothing waits for the GPU,
+  /// and one that refuses is a std::runtime_error. Tensors that lie otherwise than is needed are copied: they need to
+  /// be dense and to lie alike, for numbers per sample sample by sample, for bounds per channel contiguous.
   [[nodiscard]] bool step_(at::Tensor& point, const at::Tensor& g, const at::Tensor& x, const extent& length,
                            const box& bounds, double /*progress*/) const {
     const detail::step_request asked{point, g, x, radius, length, bounds};

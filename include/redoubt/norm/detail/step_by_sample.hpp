@@ -138,7 +138,7 @@ template <class Step>
   } else {
     step_by_sample_of<float>(all, asked, ball);
   }
-  asked.point = all.point;
+  all.hand_over(asked);
   return true;
 }
 

@@ -39,25 +39,27 @@ struct layout_needs {
 struct step_tensors {
   at::Tensor point;     ///< [N, ...] written: the point's own memory where nobody else has it, else new
   at::Tensor from;      ///< where the point was
-  at::Tensor gradient;  ///< its copy where it lies otherwise; of any type
+  at::Tensor gradient;  ///< of any type
   at::Tensor x;
 
   /// Undefined tensors where the step must be taken by operations on whole tensors: where the point's type or devices
-  /// differ from x's, or where they do not lie as is needed: numbers per sample or channel have needs of their own.
+  /// differ from x's. What does not lie as is needed is copied; numbers per sample or channel have needs of their own.
   [[nodiscard]] static step_tensors of(const step_request& asked, layout_needs needs) {
     const at::Tensor& point = asked.point;
     const at::Tensor& gradient = asked.gradient;
     const at::Tensor& x = asked.x;
     const auto alike = [&](const at::Tensor& t) { return t.device() == x.device() && t.sizes() == x.sizes(); };
-    if (x.numel() == 0 || !alike(point) || !alike(gradient) || point.scalar_type() != x.scalar_type() ||
-        !x.is_non_overlapping_and_dense() || point.strides() != x.strides()) {
+    if (x.numel() == 0 || !alike(point) || !alike(gradient) || point.scalar_type() != x.scalar_type()) {
       return {};
     }
     needs.by_sample |= asked.radius.is_per_sample() || asked.length.is_per_sample();
     needs.in_order |= asked.bounds.lower.is_per_channel() || asked.bounds.upper.is_per_channel();
     const std::int64_t width = x.numel() / x.size(0);
-    if ((needs.by_sample && x.size(0) > 1 && x.stride(0) != width) || (needs.in_order && !x.is_contiguous())) {
-      return {};
+    const bool by_sample = x.size(0) == 1 || x.stride(0) == width;
+    if (!x.is_non_overlapping_and_dense() || point.strides() != x.strides() || (needs.by_sample && !by_sample) ||
+        (needs.in_order && !x.is_contiguous())) {
+      const at::Tensor plain = x.contiguous();
+      return {plain.new_empty(plain.sizes()), point.contiguous(), gradient.contiguous(), plain};
     }
     const bool own = point.use_count() == 1 && point.storage().use_count() == 1 && !point.requires_grad();
     step_tensors all{own ? point : x.new_empty_strided(x.sizes(), x.strides()), point, gradient, x};
@@ -68,6 +70,13 @@ struct step_tensors {
   }
 
   [[nodiscard]] bool defined() const { return point.defined(); }
+
+  /// Gives the point back, lying as x does.
+  void hand_over(const step_request& asked) const {
+    const at::Tensor& like = asked.x;
+    const bool lies = !like.is_non_overlapping_and_dense() || point.strides() == like.strides();
+    asked.point = lies ? point : point.new_empty_strided(like.sizes(), like.strides()).copy_(point);
+  }
 };
 
 [[nodiscard]] inline bool is_one_number(const extent& length) {

@@ -87,7 +87,7 @@ class told_step {
   }
   needs.by_sample |= asked.along.gathered != nullptr;
   const step_tensors all = step_tensors::of(asked, needs);
-  if (!all.defined() || (asked.along.gathered != nullptr && !is_ready(asked.along, x))) {
+  if (!all.defined() || (asked.along.gathered != nullptr && !is_ready(asked.along, all.x))) {
     return false;
   }
   told_step told{all, asked};
@@ -100,7 +100,7 @@ class told_step {
     told.want(floats);
   }
   queue_on(x.device(), queue, told.step, "a step");
-  asked.point = all.point;
+  all.hand_over(asked);
   return true;
 }
 
