@@ -25,7 +25,7 @@ constexpr double lane_height = 18;
 
 enum phase : std::size_t { before, attacked, recovered, replayed, phases };
 constexpr std::array<std::string_view, phases> phase_class{"before", "attack", "recovery", "recovery"};
-constexpr std::array<std::string_view, phases> phase_name{"clean traffic", "under attack", "hardened, attacked",
+constexpr std::array<std::string_view, phases> phase_name{"clean traffic", "under attack", "hardened",
                                                           "old attack again"};
 
 phase phase_of(std::int64_t request, const loop_report& report) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <redoubt/cuda/detail/cluster.cuh>
+#include <redoubt/cuda/detail/device.cuh>
 #include <redoubt/cuda/detail/reads.cuh>
 #include <redoubt/norm/detail/device_step.hpp>
 

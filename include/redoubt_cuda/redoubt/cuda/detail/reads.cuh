@@ -1,8 +1,7 @@
 #pragma once
 
-#include <cuda_fp16.h>
-
 #include <cstdint>
+#include <redoubt/cuda/detail/device.cuh>
 #include <redoubt/norm/detail/device_step.hpp>
 
 namespace redoubt::cuda::detail {
@@ -32,8 +31,7 @@ template <class F>
 
 /// A number of sixteen bits in float32.
 [[nodiscard]] __device__ inline float widened(std::uint16_t bits, device_gradient type) {
-  return type == device_gradient::bfloat16 ? __uint_as_float(static_cast<unsigned>(bits) << 16)
-                                           : __half2float(__ushort_as_half(bits));
+  return type == device_gradient::bfloat16 ? __uint_as_float(static_cast<unsigned>(bits) << 16) : half_number(bits);
 }
 
 /// Element i of a gradient in float32. The branch is the same for all threads.

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <redoubt/cuda/detail/cluster.cuh>
+#include <redoubt/cuda/detail/device.cuh>
 #include <redoubt/norm/detail/terms.hpp>
 
 namespace redoubt::cuda::detail {

@@ -4,10 +4,15 @@
 
 #include "../../../device.hpp"
 
-#include <redoubt/cuda/detail/reads.cuh>
+#include <c10/util/Half.h>
+
+#include <cstdint>
 
 namespace redoubt::cuda::detail {
 
+[[nodiscard]] inline float half_number(std::uint16_t bits) {
+  return c10::Half{bits, c10::Half::from_bits()};
+}
 [[nodiscard]] inline unsigned char* shared_memory() {
   return testing::emulated_cluster::shared_memory();
 }

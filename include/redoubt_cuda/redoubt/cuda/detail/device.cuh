@@ -1,16 +1,27 @@
 #pragma once
 
-#include <redoubt/cuda/detail/reads.cuh>
+#include <cstdint>
 
 namespace redoubt::cuda::detail {
 
-// What the kernels ask of a device about clusters: blocks that can read each other's shared memory (compute capability
-// 9.0 and later). Elsewhere each block is a cluster of one.
+// What the kernels ask of a device beyond what any has. Clusters are blocks that can read each other's shared memory
+// (compute capability 9.0 and later); elsewhere each block is a cluster of one.
+
+/// A float16's bits in float32: one instruction, for which cuda_fp16.h would take half a second to compile.
+[[nodiscard]] __device__ inline float half_number(std::uint16_t bits) {
+  float number;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(number) : "h"(bits));
+  return number;
+}
+
+struct alignas(16) sixteen_bytes {
+  unsigned char each[16];
+};
 
 /// A block's shared memory, aligned to sixteen bytes: as much as the launch asked for.
 [[nodiscard]] __device__ inline unsigned char* shared_memory() {
-  extern __shared__ four memory[];
-  return reinterpret_cast<unsigned char*>(memory);
+  extern __shared__ sixteen_bytes memory[];
+  return memory->each;
 }
 
 #if __CUDA_ARCH__ >= 900
