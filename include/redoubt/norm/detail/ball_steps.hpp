@@ -10,7 +10,8 @@
 namespace redoubt::detail {
 
 // What the steps of balls are made of that depend on the whole of a sample; hosts and devices take the same.
-// `elements` as in serial.hpp.
+// `elements` as in serial.hpp. direction(elements) makes a gradient what the step of length 1 is a multiple of, and
+// gives how often.
 
 /// Along the gradient's signs, for where what comes before depends on the whole of a sample; else linf_step.hpp.
 struct linf_sample_step {
@@ -18,11 +19,12 @@ struct linf_sample_step {
   static constexpr bool in_order = false;   ///< elements must come in the order of their indices
 
   template <class Elements>
-  constexpr void direction(Elements& elements) const {
+  constexpr auto direction(Elements& elements) const {
     elements.write([](const auto& magnitude, const auto&) {
       using V = std::remove_cvref_t<decltype(magnitude)>;
       return if_less(V{0}, magnitude, V{1}, V{0});
     });
+    return typename Elements::number{1};
   }
 
   // Ball and box are cut one after the other: the box where the point is written.
@@ -40,8 +42,8 @@ struct l2_step {
   static constexpr bool in_order = false;
 
   template <class Elements>
-  constexpr void direction(Elements& elements) const {
-    make_unit_l2(elements);
+  constexpr auto direction(Elements& elements) const {
+    return over_length_l2(elements);
   }
 
   template <class Elements>
@@ -58,8 +60,9 @@ struct l1_step {
   double most;  ///< how many move
 
   template <class Elements>
-  constexpr void direction(Elements& elements) const {
+  constexpr auto direction(Elements& elements) const {
     signs_of_largest(elements, most);
+    return typename Elements::number{1};
   }
 
   template <class Elements>
@@ -74,8 +77,9 @@ struct l0_step {
   static constexpr bool in_order = true;  // of equal elements the first stay
 
   template <class Elements>
-  constexpr void direction(Elements& elements) const {
+  constexpr auto direction(Elements& elements) const {
     make_unit_linf(elements);
+    return typename Elements::number{1};
   }
 
   template <class Elements>

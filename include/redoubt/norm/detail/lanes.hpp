@@ -62,10 +62,27 @@ struct lanes {
   friend lanes operator*(const lanes& a, const lanes& b) { return {a.low * b.low, a.high * b.high}; }
   friend lanes operator/(const lanes& a, const lanes& b) { return {a.low / b.low, a.high / b.high}; }
 
+  /// Without the sign.
+  friend lanes magnitude_of(const lanes& a) {
+    return {reinterpret_cast<half>(reinterpret_cast<half_bits>(a.low) & ~sign),
+            reinterpret_cast<half>(reinterpret_cast<half_bits>(a.high) & ~sign)};
+  }
+
+  /// `a`, which is not negative, with b's sign.
+  friend lanes with_sign(const lanes& a, const lanes& b) {
+    return {reinterpret_cast<half>(reinterpret_cast<half_bits>(a.low) | (reinterpret_cast<half_bits>(b.low) & sign)),
+            reinterpret_cast<half>(reinterpret_cast<half_bits>(a.high) | (reinterpret_cast<half_bits>(b.high) & sign))};
+  }
+
   /// Where a < b `yes`, elsewhere (a NaN included) `no`.
   friend lanes if_less(const lanes& a, const lanes& b, const lanes& yes, const lanes& no) {
     return {a.low < b.low ? yes.low : no.low, a.high < b.high ? yes.high : no.high};
   }
+
+ private:
+  using bits = std::conditional_t<sizeof(T) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+  typedef bits half_bits __attribute__((vector_size(32)));  // NOLINT(modernize-use-using)
+  static constexpr bits sign = bits{1} << (8 * sizeof(T) - 1);
 };
 
 /// A sum of lanes that does not lose what a long sum of floats loses: floats are added in short blocks, blocks in
@@ -81,12 +98,17 @@ class lane_total {
   }
 
   [[nodiscard]] double value() const {
-    const wide both = low_ + high_;
-    double sum = 0;
-    for (std::size_t i = 0; i < sizeof both / sizeof(double); ++i) {
-      sum += both[i];
+    // By halves: one by one each addition would wait for the one before.
+    four sum;
+    if constexpr (std::is_same_v<wide, four>) {
+      sum = low_ + high_;
+    } else {
+      const wide both = low_ + high_;
+      four halves[2];
+      std::memcpy(halves, &both, sizeof both);
+      sum = halves[0] + halves[1];
     }
-    return sum;
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
   }
 
  private:

@@ -34,9 +34,11 @@ constexpr void keep_largest(Elements& elements, std::int64_t keep) {
   while (high - low > 1) {
     const whole middle = low + (high - low) / 2;
     const std::int64_t found = at_least(std::bit_cast<T>(middle));
-    if (found == keep) {
-      low = middle;
-      break;
+    if (found == keep) {  // as nearly always: no equals are to be told apart
+      return elements.write([bound = std::bit_cast<T>(middle)](const auto& first, const auto& rank) {
+        using V = std::remove_cvref_t<decltype(rank)>;
+        return if_less(rank, V{bound}, V{T{0}}, first);
+      });
     }
     if (found > keep) {
       low = middle;
@@ -69,11 +71,16 @@ template <class Elements>
 template <class Elements>
 constexpr void project_l0(Elements& elements, double count) {
   using T = typename Elements::number;
-  const double beyond = beyond_room(elements);
+  // How many elements are not zero, and how far they are beyond their room.
+  const auto whole = elements.template sums<2>([](const auto& magnitude, const auto& room) {
+    using V = std::remove_cvref_t<decltype(magnitude)>;
+    return terms<V, 2>{{if_less(V{T{0}}, magnitude, V{T{1}}, V{T{0}}), magnitude - smaller(magnitude, room)}};
+  });
+  const double beyond = whole.each[1];
   if (!std::isfinite(beyond)) {
     return write_all(elements, std::numeric_limits<T>::quiet_NaN());
   }
-  if (count_changed(elements) <= count) {
+  if (whole.each[0] <= count) {
     return beyond > 0 ? clip_to_room(elements) : void();
   }
   if (count < 1) {

@@ -37,36 +37,40 @@ struct shortening {
 template <class Elements>
 constexpr void project_l1(Elements& elements, double radius) {
   using T = typename Elements::number;
-  const double beyond = beyond_room(elements);
+  // What clipping leaves, and how far elements are beyond their room.
+  const auto whole = elements.template sums<2>([](const auto& magnitude, const auto& room) {
+    const auto left = smaller(magnitude, room);
+    return terms{{left, magnitude - left}};
+  });
+  const double beyond = whole.each[1];
   if (!std::isfinite(beyond)) {
     return write_all(elements, std::numeric_limits<T>::quiet_NaN());
   }
-  // The sum at a shift, and how many magnitudes it moves there.
-  const auto at = [&elements](double shift) {
-    return elements.template sums<2>([by = shortening<T>{shift}](const auto& magnitude, const auto& room) {
+  const double slack = length_tolerance<T> * radius;
+  if (whole.each[0] <= radius + slack) {
+    return beyond > 0 ? clip_to_room(elements) : void();
+  }
+  double shift = 0;
+  double low = 0;                    // too long here,
+  double high = elements.largest();  // short enough here
+  while (true) {
+    // The sum at the shift, and how many magnitudes it moves there.
+    const auto sum = elements.template sums<2>([by = shortening<T>{shift}](const auto& magnitude, const auto& room) {
       using V = std::remove_cvref_t<decltype(magnitude)>;
       const V left = by(magnitude, room);
       const V moves = if_less(V{T{0}}, left, if_less(left, room, V{T{1}}, V{T{0}}), V{T{0}});
       return terms<V, 2>{{left, moves}};
     });
-  };
-  const double slack = length_tolerance<T> * radius;
-  double shift = 0;
-  terms<double, 2> sum = at(shift);
-  if (sum.each[0] <= radius + slack) {
-    return beyond > 0 ? clip_to_room(elements) : void();
-  }
-  double low = 0;                    // too long here,
-  double high = elements.largest();  // short enough here
-  while (std::abs(sum.each[0] - radius) > slack) {
+    if (std::abs(sum.each[0] - radius) <= slack) {
+      break;
+    }
+    (sum.each[0] > radius ? low : high) = shift;
     const double newton = shift + (sum.each[0] - radius) / sum.each[1];
     shift = low < newton && newton < high ? newton : low + (high - low) / 2;
     if (shift <= low || shift >= high) {
       shift = high;  // nothing is left between: what remains is rounding
       break;
     }
-    sum = at(shift);
-    (sum.each[0] > radius ? low : high) = shift;
   }
   elements.write(shortening<T>{shift});
 }

@@ -28,17 +28,32 @@ template <class T>
 template <class Elements>
 constexpr void project_l2(Elements& elements, double radius) {
   using T = typename Elements::number;
-  const double beyond = beyond_room(elements);
+  // The squared length, scaled; and how far elements are beyond their room.
+  const auto look = [&elements](T scale) {
+    return elements.template sums<2>([scale](const auto& magnitude, const auto& room) {
+      const auto scaled = magnitude * scale;
+      return terms{{scaled * scaled, magnitude - smaller(magnitude, room)}};
+    });
+  };
+  T scale = radius > 0 ? scale_to_one<T>(radius) : T{1};
+  terms<double, 2> whole = look(scale);
+  const double beyond = whole.each[1];
   if (!std::isfinite(beyond)) {
     return write_all(elements, std::numeric_limits<T>::quiet_NaN());
   }
-  const double largest = elements.largest();
-  if (largest == 0) {
-    return;
+  if (radius == 0) {
+    return write_all(elements, T{0});
   }
-  // Of the squares, scaled so that none overflows and none that counts vanishes: what still grows with t, what does
-  // not.
-  const T scale = scale_to_one<T>(std::max(radius, 1e-12 * largest));
+  if (!std::isfinite(whole.each[0])) {
+    // So that no square overflows and none that counts vanishes.
+    scale = scale_to_one<T>(std::max(radius, 1e-12 * static_cast<double>(elements.largest())));
+    whole = look(scale);
+  }
+  const double target = radius * static_cast<double>(scale) * (radius * static_cast<double>(scale));
+  if (whole.each[0] <= target * (1 + 2 * length_tolerance<T>)) {
+    return beyond > 0 ? clip_to_room(elements) : void();
+  }
+  // Of the squares: what still grows with t, what has run out of room.
   const auto at = [&elements, scale](double t) {
     return elements.template sums<2>([scale, t = static_cast<T>(t)](const auto& magnitude, const auto& room) {
       using V = std::remove_cvref_t<decltype(magnitude)>;
@@ -48,20 +63,14 @@ constexpr void project_l2(Elements& elements, double radius) {
       return terms<V, 2>{{if_less(grown * t, most, grown * grown, zero), if_less(grown * t, most, zero, most * most)}};
     });
   };
-  const double most = radius * static_cast<double>(scale);
-  const double target = most * most;
-  const terms<double, 2> whole = at(1);
-  if (whole.each[0] + whole.each[1] <= target * (1 + 2 * length_tolerance<T>)) {
-    return beyond > 0 ? clip_to_room(elements) : void();
-  }
-  double square = 0;  // of t
-  while (true) {
+  double square = target / whole.each[0];  // of t: Newton's first step, from 0, where all have room
+  while (square < 1) {
     const terms<double, 2> sum = at(std::sqrt(square));
     const double next = (target - sum.each[1]) / sum.each[0];
     if (!(next > square * (1 + length_tolerance<T> / 4))) {
       break;
     }
-    square = next;
+    square = std::min(next, 1.0);
   }
   elements.write([t = static_cast<T>(std::sqrt(square))](const auto& magnitude, const auto& room) {
     return smaller(magnitude * t, room);

@@ -29,45 +29,68 @@ class serial {
   using number = T;
   using element = lanes<T>;
 
+  /// With no room yet, for what does not ask for it before it replaces the pairs, and for `set`.
+  ///
   /// `scratch` is resized as needed; hand it on from sample to sample.
-  serial(T* d, std::int64_t size, const sample_box<T>& box, std::vector<T>& scratch)
-      : d_{d}, size_{size}, padded_{(size + element::count - 1) / element::count * element::count} {
-    scratch.resize(static_cast<std::size_t>(2 * padded_));
-    magnitude_ = scratch.data();
-    room_ = magnitude_ + padded_;
+  serial(T* d, std::int64_t size, std::vector<T>& scratch) : d_{d}, size_{size} {
+    const std::int64_t padded = (size + element::count - 1) / element::count * element::count;
+    scratch.resize(static_cast<std::size_t>(padded));
+    room_ = scratch.data();
     // Elements that are there to fill up the last lanes: zero, with nowhere to go, they count for nothing.
-    for (std::int64_t i = size; i < padded_; ++i) {
-      magnitude_[i] = room_[i] = 0;
+    for (std::int64_t i = size; i < padded; ++i) {
+      room_[i] = 0;
     }
+  }
+
+  /// With the room that the box leaves.
+  serial(T* d, std::int64_t size, const sample_box<T>& box, std::vector<T>& scratch) : serial{d, size, scratch} {
     if (box.x == nullptr) {
-      read(0, size, [](const element&, std::int64_t, std::int64_t) { return std::numeric_limits<T>::infinity(); });
+      std::fill(room_, room_ + size, std::numeric_limits<T>::infinity());
       return;
     }
     for (std::int64_t begin = 0, channel = 0; begin < size; begin += box.per_channel, ++channel) {
-      read(begin, begin + box.per_channel, [&](const element& v, std::int64_t i, std::int64_t some) {
-        const element x = element::load(box.x + i, some);
-        return larger(if_less(v, T{0}, x - box.lower[channel], box.upper[channel] - x), T{0});
-      });
+      const std::int64_t end = begin + box.per_channel;
+      for (std::int64_t i = begin; i < end; i += element::count) {
+        const element v = element::load(d_ + i, end - i);
+        room_in(v, element::load(box.x + i, end - i), box.lower[channel], box.upper[channel]).store(room_ + i, end - i);
+      }
     }
   }
 
   [[nodiscard]] std::int64_t size() const { return size_; }
 
+  /// Sets the elements from i on, the first `some` of the lanes: their values, and their room where x may become
+  /// anything in [lower, upper].
+  void set(std::int64_t i, std::int64_t some, const element& value, const element& x, T lower, T upper) {
+    value.store(d_ + i, some);
+    room_in(value, x, lower, upper).store(room_ + i, some);
+  }
+
   /// The K sums over all elements of the terms that f(magnitude, room) gives.
   template <int K, class F>
   [[nodiscard]] terms<double, K> sums(const F& f) const {
     lane_total<T> total[K];
-    for (std::int64_t i = 0; i < padded_;) {
-      terms<element, K> block{};
-      const std::int64_t end = std::min(padded_, i + lane_total<T>::block * element::count);
-      for (; i < end; i += element::count) {
-        const terms<element, K> next = f(element::load(magnitude_ + i), element::load(room_ + i));
-        for (int k = 0; k < K; ++k) {
-          block.each[k] = block.each[k] + next.each[k];
-        }
+    const auto add = [&](terms<element, K>& block, std::int64_t i) {
+      const terms<element, K> next = f(magnitude(i), element::load(room_ + i));
+      for (int k = 0; k < K; ++k) {
+        block.each[k] = block.each[k] + next.each[k];
+      }
+    };
+    for (std::int64_t i = 0; i < size_;) {
+      // Two at a time, as an addition takes longer than what comes between it and the next.
+      terms<element, K> even{};
+      terms<element, K> odd{};
+      const std::int64_t end = std::min(size_, i + lane_total<T>::block * element::count);
+      for (; i + element::count < end; i += 2 * element::count) {
+        add(even, i);
+        add(odd, i + element::count);
+      }
+      if (i < end) {
+        add(even, i);
+        i += element::count;
       }
       for (int k = 0; k < K; ++k) {
-        total[k].add(block.each[k]);
+        total[k].add(even.each[k] + odd.each[k]);
       }
     }
     terms<double, K> sum;
@@ -80,8 +103,8 @@ class serial {
   /// The largest magnitude.
   [[nodiscard]] T largest() const {
     element most = T{0};
-    for (std::int64_t i = 0; i < padded_; i += element::count) {
-      most = larger(element::load(magnitude_ + i), most);
+    for (std::int64_t i = 0; i < size_; i += element::count) {
+      most = larger(magnitude(i), most);
     }
     T each[element::count];
     most.store(each);
@@ -91,10 +114,10 @@ class serial {
   /// Replaces each pair by what f(magnitude, room) gives.
   template <class F>
   void replace(const F& f) {
-    for (std::int64_t i = 0; i < padded_; i += element::count) {
-      const terms<element, 2> next = f(element::load(magnitude_ + i), element::load(room_ + i));
-      next.each[0].store(magnitude_ + i);
-      next.each[1].store(room_ + i);
+    for (std::int64_t i = 0; i < size_; i += element::count) {
+      const terms<element, 2> next = f(magnitude(i), element::load(room_ + i));
+      with_sign(next.each[0], value(i)).store(d_ + i, size_ - i);
+      next.each[1].store(room_ + i, size_ - i);
     }
   }
 
@@ -102,39 +125,30 @@ class serial {
   template <class F>
   void write(const F& f) {
     for (std::int64_t i = 0; i < size_; i += element::count) {
-      const element next = f(element::load(magnitude_ + i), element::load(room_ + i));
-      const element before = element::load(d_ + i, size_ - i);
-      if_less(before, T{0}, T{0} - next, next).store(d_ + i, size_ - i);
+      with_sign(f(magnitude(i), element::load(room_ + i)), value(i)).store(d_ + i, size_ - i);
     }
   }
 
-  /// Keeps the magnitude of the elements whose second number exceeds `bound`, and of the first `ties` that equal it;
-  /// the others become zero.
+  /// Keeps the elements whose second number exceeds `bound`, and of the first `ties` that equal it; the others become
+  /// zero.
   void write_above(T bound, std::int64_t ties) {
     for (std::int64_t i = 0; i < size_; ++i) {
       const bool kept = room_[i] > bound || (room_[i] == bound && ties-- > 0);
-      d_[i] = !kept ? 0 : d_[i] < 0 ? -magnitude_[i] : magnitude_[i];
+      d_[i] = kept ? d_[i] : 0;
     }
   }
 
  private:
-  // The pairs of the elements [begin, end). g++ takes it out of its caller, and so out of what is compiled for the
-  // machine's registers (on_host.hpp), if it is let.
-  template <class Room>
-  [[gnu::always_inline]] void read(std::int64_t begin, std::int64_t end, const Room& room) {
-    for (std::int64_t i = begin; i < end; i += element::count) {
-      const std::int64_t some = end - i;
-      const element v = element::load(d_ + i, some);
-      larger(v, T{0} - v).store(magnitude_ + i, some);
-      element{room(v, i, some)}.store(room_ + i, some);
-    }
+  [[nodiscard]] element value(std::int64_t i) const { return element::load(d_ + i, size_ - i); }
+  [[nodiscard]] element magnitude(std::int64_t i) const { return magnitude_of(value(i)); }
+
+  [[nodiscard]] static element room_in(const element& v, const element& x, T lower, T upper) {
+    return larger(if_less(v, T{0}, x - lower, element{upper} - x), T{0});
   }
 
   T* d_;
   std::int64_t size_;
-  std::int64_t padded_;
-  T* magnitude_;
-  T* room_;
+  T* room_ = nullptr;
 };
 
 }  // namespace redoubt::detail

@@ -22,8 +22,8 @@ class sample_step {
  public:
   /// `bounds.x` is the sample; `scratch` is resized as needed, hand it on from sample to sample.
   sample_step(T* to, const T* from, const T* gradient, std::int64_t size, const sample_box<T>& bounds,
-              std::vector<T>& step, std::vector<T>& pairs)
-      : to_{to}, from_{from}, gradient_{gradient}, size_{size}, bounds_{bounds}, pairs_{pairs} {
+              std::vector<T>& step, std::vector<T>& room)
+      : to_{to}, from_{from}, gradient_{gradient}, size_{size}, bounds_{bounds}, room_{room} {
     step.resize(static_cast<std::size_t>(size));
     step_ = step.data();
   }
@@ -43,15 +43,15 @@ class sample_step {
         }
       });
     });
-    {
-      serial<T> elements{step_, size_, {}, pairs_};
-      ball.direction(elements);
-    }
-    each(0, size_, [&](std::int64_t i, std::int64_t some) {
-      const element moved = element::load(step_ + i, some) * length + element::load(from_ + i, some);
-      (moved - element::load(bounds_.x + i, some)).store(step_ + i, some);
+    serial<T> elements{step_, size_, room_};
+    const T times = length * ball.direction(elements);
+    each_channel([&](std::int64_t begin, std::int64_t end, T lower, T upper) {
+      each(begin, end, [&](std::int64_t i, std::int64_t some) {
+        const element moved = element::load(step_ + i, some) * times + element::load(from_ + i, some);
+        const element x = element::load(bounds_.x + i, some);
+        elements.set(i, some, moved - x, x, lower, upper);
+      });
     });
-    serial<T> elements{step_, size_, bounds_, pairs_};
     ball.project(elements, radius);
     each_channel([&](std::int64_t begin, std::int64_t end, T lower, T upper) {
       each(begin, end, [&](std::int64_t i, std::int64_t some) {
@@ -83,7 +83,7 @@ class sample_step {
   const T* gradient_;
   std::int64_t size_;
   const sample_box<T>& bounds_;
-  std::vector<T>& pairs_;
+  std::vector<T>& room_;
   T* step_;
 };
 
@@ -108,14 +108,14 @@ void step_by_sample_of(const step_tensors& all, const step_request& asked, const
   at::parallel_for(0, all.x.size(0), std::max<std::int64_t>(1, worth_a_thread / width),
                    [&](std::int64_t begin, std::int64_t end) {
                      std::vector<T> step;
-                     std::vector<T> pairs;
+                     std::vector<T> room;
                      for (std::int64_t i = begin; i < end; ++i) {
                        const std::int64_t at = i * width;
                        const sample_box<T> own{.x = x + at,
                                                .lower = lower.data(),
                                                .upper = upper.data(),
                                                .per_channel = width / static_cast<std::int64_t>(channels)};
-                       sample_step<T> one{to + at, from + at, gradient + at, width, own, step, pairs};
+                       sample_step<T> one{to + at, from + at, gradient + at, width, own, step, room};
                        with_widest_registers([&] { one.take(of(lengths, i), of(radii, i), ball); });
                      }
                    });

@@ -23,6 +23,7 @@ class sample_view {
         has_channels_{s.lower.each != nullptr || s.upper.each != nullptr} {}
 
   [[nodiscard]] __device__ double radius() const { return radius_; }
+  [[nodiscard]] __device__ float length() const { return length_; }
 
   /// The gradient, without what is not finite.
   [[nodiscard]] __device__ four gradient(std::int64_t place) const {
@@ -49,11 +50,11 @@ class sample_view {
     });
   }
 
-  /// Where a step leads, less x.
-  [[nodiscard]] __device__ four moved(std::int64_t place, const four& step) const {
+  /// Where so many times a step leads, less x.
+  [[nodiscard]] __device__ four moved(std::int64_t place, const four& step, float times) const {
     const four from = numbers(s_.from, place);
     const four x = numbers(s_.x, place);
-    return four_of([&](int k) { return from.each[k] + length_ * step.each[k] - x.each[k]; });
+    return four_of([&](int k) { return from.each[k] + times * step.each[k] - x.each[k]; });
   }
 
   /// How far x may go in the direction of d.
@@ -133,9 +134,9 @@ __device__ void step_sample(const device_step& s, const Ball& ball, team_element
     redoubt::detail::make_unit_l1(elements);
     elements.fill([&](std::int64_t place, const four& g) { return along(place, sample.gather(place, g)); });
   }
-  ball.direction(elements);
+  const float times = sample.length() * ball.direction(elements);
   elements.fill([&](std::int64_t place, const four& step) {
-    const four d = sample.moved(place, step);
+    const four d = sample.moved(place, step, times);
     return pairs{d, sample.room(place, d)};
   });
   ball.project(elements, sample.radius());

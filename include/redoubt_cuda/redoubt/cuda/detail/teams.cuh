@@ -21,30 +21,31 @@ struct running {
 /// How many sums a team takes at once, at most.
 inline constexpr int most_terms = 2;
 
-template <class V, class Combine>
-[[nodiscard]] __device__ V over_warp(V value, const Combine& combine) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) {
-    value = combine(value, __shfl_xor_sync(0xffffffffU, value, offset));
-  }
-  return value;
-}
+// Loops over a warp's lanes are not unrolled: each turn waits for the one before, and there are many sums to compile.
 
 template <int K>
 __device__ void add_up_over_warp(redoubt::detail::terms<double, K>& own) {
+#pragma unroll 1
+  for (int offset = 16; offset > 0; offset /= 2) {
 #pragma unroll
-  for (int k = 0; k < K; ++k) {
-    own.each[k] = over_warp(own.each[k], [](double a, double b) { return a + b; });
+    for (int k = 0; k < K; ++k) {
+      own.each[k] += __shfl_xor_sync(0xffffffffU, own.each[k], offset);
+    }
   }
 }
 
 [[nodiscard]] __device__ inline float largest_of_warp(float own) {
-  return over_warp(own, [](float a, float b) { return a > b ? a : b; });
+#pragma unroll 1
+  for (int offset = 16; offset > 0; offset /= 2) {
+    const float other = __shfl_xor_sync(0xffffffffU, own, offset);
+    own = other > own ? other : own;
+  }
+  return own;
 }
 
 [[nodiscard]] __device__ inline running before_in_warp(int own) {
   int upto = own;
-#pragma unroll
+#pragma unroll 1
   for (int offset = 1; offset < 32; offset *= 2) {
     const int other = __shfl_up_sync(0xffffffffU, upto, offset);
     upto += static_cast<int>(threadIdx.x % 32) >= offset ? other : 0;
@@ -140,6 +141,7 @@ class block_team {
     }
     __syncthreads();
     running total{warp.before, 0};
+#pragma unroll 1  // rarely asked for
     for (int w = 0; w < Threads / 32; ++w) {
       const auto other = static_cast<int>(parts[w][0]);
       total.before += w < static_cast<int>(threadIdx.x / 32) ? other : 0;
@@ -209,6 +211,7 @@ class cluster_team {
     const running block = block_.before(own);
     const auto& blocks = tell(redoubt::detail::terms<double, 1>{{static_cast<double>(block.all)}});
     running total{block.before, 0};
+#pragma unroll 1
     for (unsigned b = 0; b < cluster_blocks(); ++b) {
       const auto other = static_cast<int>(blocks[b][0]);
       total.before += b < cluster_rank() ? other : 0;
