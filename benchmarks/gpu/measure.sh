@@ -36,8 +36,10 @@ nvidia-smi | tee "$results/device.txt"
 step test ctest --preset gpu-test
 # LibTorch's allocator would hide who reads beyond a tensor: it asks CUDA for large blocks and deals them out itself.
 for tool in memcheck racecheck initcheck; do
-  step "$tool" env PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" --error-exitcode 1 \
-    --kernel-regex kns=redoubt build/gpu/bin/gpu_step_test --test-case-exclude='*many large*'
+  for test in step random; do
+    step "${tool}_$test" env PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" --error-exitcode 1 \
+      --kernel-regex kns=redoubt "build/gpu/bin/gpu_${test}_test" --test-case-exclude='*many large*'
+  done
 done
 step bench cmake --build --preset gpu-bench && cp build/gpu/benchmarks/*.json "$results/"
 if python3 -c 'import torchattacks' 2>/dev/null; then

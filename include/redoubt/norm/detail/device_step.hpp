@@ -22,11 +22,10 @@ struct device_step {
   const float* from = nullptr;  ///< may be `to`
   const void* gradient = nullptr;
   const float* x = nullptr;
-  float* gathered =
-      nullptr;  ///< of momentum: decay * gathered + gradient / ||gradient||_1 is written here, and gone along
-  float* scratch = nullptr;  ///< what a step of such samples wants, see below
-  std::int64_t* wanted =
-      nullptr;  ///< if not null, nothing is queued: how many floats of scratch all want is written here
+  /// Of momentum, if not null: decay * gathered + gradient / ||gradient||_1 is written here, and gone along.
+  float* gathered = nullptr;
+  float* scratch = nullptr;        ///< for samples that fit nowhere else
+  std::int64_t* wanted = nullptr;  ///< where scratch is missing: how many floats, and nothing is queued
   std::int64_t samples = 0;
   std::int64_t size = 0;         ///< elements of a sample
   std::int64_t per_channel = 0;  ///< elements of a channel
@@ -40,9 +39,6 @@ struct device_step {
   device_gradient type = device_gradient::float32;
   bool fours = false;  ///< sixteen bytes at once: the launcher finds out
 };
-
-/// Elements of a sample that the registers of a block of threads hold; a larger one may want scratch.
-inline constexpr std::int64_t largest_in_registers = 3072;
 
 }  // namespace redoubt::detail
 

@@ -57,8 +57,6 @@ class serial {
     }
   }
 
-  [[nodiscard]] std::int64_t size() const { return size_; }
-
   /// Sets the elements from i on, the first `some` of the lanes: their values, and their room where x may become
   /// anything in [lower, upper].
   void set(std::int64_t i, std::int64_t some, const element& value, const element& x, T lower, T upper) {

@@ -35,8 +35,8 @@ class told_step {
     }
   }
 
-  /// Gives the step `floats` of scratch.
-  void want(std::int64_t floats) {
+  /// Gives the step so many floats of scratch.
+  void give_scratch(std::int64_t floats) {
     kept_.push_back(all_.x.new_empty({floats}));
     step.scratch = kept_.back().mutable_data_ptr<float>();
   }
@@ -92,14 +92,13 @@ class told_step {
   }
   told_step told{all, asked};
   told.step.most = most;
-  if (needs.by_sample && told.step.size > largest_in_registers) {
-    std::int64_t floats = 0;
-    told.step.wanted = &floats;
-    queue_on(x.device(), queue, told.step, "a step");
-    told.step.wanted = nullptr;
-    told.want(floats);
-  }
+  std::int64_t floats = 0;
+  told.step.wanted = &floats;
   queue_on(x.device(), queue, told.step, "a step");
+  if (floats > 0) {
+    told.give_scratch(floats);
+    queue_on(x.device(), queue, told.step, "a step");
+  }
   all.hand_over(asked);
   return true;
 }

@@ -34,9 +34,8 @@ int launch(device_step s, const Ball& ball) {
     using team = block_team<128>;
     return launch_of_teams<team>{s, s.samples}.template queue<in_registers<team, 8>>(s, ball);
   }
-  if (s.size <= redoubt::detail::largest_in_registers) {
+  if (s.size <= 256 * 12) {
     using team = block_team<256>;
-    static_assert(redoubt::detail::largest_in_registers == 256 * 12);
     return launch_of_teams<team>{s, s.samples}.template queue<in_registers<team, 12>>(s, ball);
   }
   return launch_large(s, ball);

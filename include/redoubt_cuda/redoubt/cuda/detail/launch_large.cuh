@@ -44,7 +44,7 @@ int allow_all(Kernel* kernel, device_limits& limits) {
   return static_cast<int>(cudaGetLastError());
 }
 
-/// A step of samples that are too large for registers; says what it wants, or queues it. Gives a cudaError_t.
+/// Queues a step of samples that are too large for registers, or says what scratch it wants. Gives a cudaError_t.
 template <class Ball>
 int launch_large(const device_step& s, const Ball& ball) {
   using team = cluster_team<threads_of_plan>;
@@ -53,7 +53,7 @@ int launch_large(const device_step& s, const Ball& ball) {
     return error;
   }
   const step_plan plan = plan_of(s.size, limits);
-  if (s.wanted != nullptr) {
+  if (plan.scratch > 0 && s.scratch == nullptr) {
     *s.wanted = plan.scratch * s.samples;
     return 0;
   }
